@@ -1,0 +1,33 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: MIT
+
+import PackageDescription
+
+/// Settings that every target shares. Warnings become errors where the environment asks for it (`.ci/run` does);
+/// a newer compiler's new warning must not break those who only build the package.
+let settings: [SwiftSetting] = {
+    var settings: [SwiftSetting] = [.strictMemorySafety()]
+    if Context.environment["SWIFT_FUSE_STRICT"] != nil {
+        settings.append(.treatAllWarnings(as: .error))
+    }
+    return settings
+}()
+
+/// For the modules that define non-escaping views. Modules that only use such views need nothing.
+let lifetimes: SwiftSetting = .enableExperimentalFeature("Lifetimes")
+
+let package = Package(
+    name: "swift-fuse",
+    products: [
+        .library(name: "FUSEWire", targets: ["FUSEWire"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    ],
+    targets: [
+        .target(name: "FUSEWire", swiftSettings: settings + [lifetimes]),
+    ],
+    swiftLanguageModes: [.v6]
+)
