@@ -6,7 +6,10 @@ import PackageDescription
 /// Settings that every target shares. Warnings become errors where the environment asks for it (`.ci/run` does);
 /// a newer compiler's new warning must not break those who only build the package.
 let settings: [SwiftSetting] = {
-    var settings: [SwiftSetting] = [.strictMemorySafety()]
+    var settings: [SwiftSetting] = [
+        .strictMemorySafety(),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ]
     if Context.environment["SWIFT_FUSE_STRICT"] != nil {
         settings.append(.treatAllWarnings(as: .error))
     }
@@ -19,6 +22,7 @@ let lifetimes: SwiftSetting = .enableExperimentalFeature("Lifetimes")
 let package = Package(
     name: "swift-fuse",
     products: [
+        .library(name: "FUSE", targets: ["FUSE"]),
         .library(name: "FUSEWire", targets: ["FUSEWire"]),
     ],
     dependencies: [
@@ -28,6 +32,15 @@ let package = Package(
     ],
     targets: [
         .target(name: "FUSEWire", swiftSettings: settings + [lifetimes]),
+        .target(name: "CLinux"),
+        .target(
+            name: "FUSE",
+            dependencies: [
+                "CLinux", "FUSEWire",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings + [lifetimes]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+//
+// What Swift's Glibc module leaves out of Linux: variadic functions, system calls that glibc hides behind _GNU_SOURCE,
+// and those whose glibc wrappers act on every thread where the calling thread is meant. No logic.
+//
+// Every function here is the bare system call: it returns -1 and sets errno on failure.
+
+#pragma once
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+// Constants that need _GNU_SOURCE, or are macros that Swift cannot import. Values: include/uapi/linux/{fcntl,mount,xattr}.h
+// and include/uapi/asm-generic/fcntl.h, checked below where the C library has them.
+enum {
+    CLINUX_O_DIRECT = 040000,
+    CLINUX_O_DIRECTORY = 0200000,
+    CLINUX_O_NOFOLLOW = 0400000,
+    CLINUX_O_NOATIME = 01000000,
+    CLINUX_O_CLOEXEC = 02000000,
+    CLINUX_O_PATH = 010000000,
+    CLINUX_O_TMPFILE = 020200000,
+
+    CLINUX_AT_FDCWD = -100,
+    CLINUX_AT_SYMLINK_NOFOLLOW = 0x100,
+    CLINUX_AT_REMOVEDIR = 0x200,
+    CLINUX_AT_SYMLINK_FOLLOW = 0x400,
+    CLINUX_AT_EMPTY_PATH = 0x1000,
+
+    CLINUX_MS_RDONLY = 1,
+    CLINUX_MS_NOSUID = 2,
+    CLINUX_MS_NODEV = 4,
+    CLINUX_MS_NOEXEC = 8,
+    CLINUX_MS_SYNCHRONOUS = 16,
+    CLINUX_MS_REMOUNT = 32,
+    CLINUX_MS_DIRSYNC = 128,
+    CLINUX_MS_NOATIME = 1024,
+    CLINUX_MS_NODIRATIME = 2048,
+    CLINUX_MS_RELATIME = 1 << 21,
+    CLINUX_MS_STRICTATIME = 1 << 24,
+    CLINUX_MS_LAZYTIME = 1 << 25,
+
+    CLINUX_MNT_FORCE = 1,
+    CLINUX_MNT_DETACH = 2,
+    CLINUX_UMOUNT_NOFOLLOW = 8,
+};
+
+_Static_assert(CLINUX_O_DIRECTORY == O_DIRECTORY, "O_DIRECTORY differs on this architecture");
+_Static_assert(CLINUX_O_NOFOLLOW == O_NOFOLLOW, "O_NOFOLLOW differs on this architecture");
+_Static_assert(CLINUX_O_CLOEXEC == O_CLOEXEC, "O_CLOEXEC differs on this architecture");
+
+static inline int clinux_ioctl(int descriptor, unsigned long request, void *argument) {
+    return (int)syscall(SYS_ioctl, descriptor, request, argument);
+}
+
+static inline int clinux_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data) {
+    return (int)syscall(SYS_mount, source, target, type, flags, data);
+}
+
+static inline int clinux_umount2(const char *target, int flags) {
+    return (int)syscall(SYS_umount2, target, flags);
+}
+
+// Of the calling thread alone. They return the previous id, and say nothing of failure.
+static inline int clinux_setfsuid(uid_t user) { return (int)syscall(SYS_setfsuid, user); }
+static inline int clinux_setfsgid(gid_t group) { return (int)syscall(SYS_setfsgid, group); }
+// Of the calling thread alone.
+static inline int clinux_setgroups(size_t count, const gid_t *groups) { return (int)syscall(SYS_setgroups, count, groups); }
+
+static inline int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
+static inline int clinux_tgkill(int process, int thread, int signal) { return (int)syscall(SYS_tgkill, process, thread, signal); }
+static inline int clinux_memfd_create(const char *name, unsigned flags) { return (int)syscall(SYS_memfd_create, name, flags); }
+
+static inline int clinux_openat(int directory, const char *path, int flags, mode_t mode) {
+    return (int)syscall(SYS_openat, directory, path, flags, mode);
+}
+
+static inline long clinux_getdents64(int directory, void *buffer, size_t count) {
+    return syscall(SYS_getdents64, directory, buffer, count);
+}
+
+static inline int clinux_renameat2(int from, const char *name, int to, const char *newName, unsigned flags) {
+    return (int)syscall(SYS_renameat2, from, name, to, newName, flags);
+}
+
+static inline int clinux_faccessat2(int directory, const char *path, int mode, int flags) {
+    return (int)syscall(SYS_faccessat2, directory, path, mode, flags);
+}
+
+static inline int clinux_fallocate(int descriptor, int mode, int64_t offset, int64_t length) {
+    return (int)syscall(SYS_fallocate, descriptor, mode, offset, length);
+}
+
+static inline long clinux_copy_file_range(int from, int64_t *fromOffset, int to, int64_t *toOffset, size_t length, unsigned flags) {
+    return syscall(SYS_copy_file_range, from, fromOffset, to, toOffset, length, flags);
+}
+
+static inline int clinux_mknodat(int directory, const char *path, mode_t mode, uint32_t device) {
+    return (int)syscall(SYS_mknodat, directory, path, mode, device);
+}
+
+static inline int clinux_linkat(int from, const char *name, int to, const char *newName, int flags) {
+    return (int)syscall(SYS_linkat, from, name, to, newName, flags);
+}
+
+static inline int clinux_syncfs(int descriptor) { return (int)syscall(SYS_syncfs, descriptor); }
+
+static inline long clinux_getxattr(const char *path, const char *name, void *value, size_t size) {
+    return syscall(SYS_getxattr, path, name, value, size);
+}
+static inline long clinux_fgetxattr(int descriptor, const char *name, void *value, size_t size) {
+    return syscall(SYS_fgetxattr, descriptor, name, value, size);
+}
+static inline int clinux_setxattr(const char *path, const char *name, const void *value, size_t size, int flags) {
+    return (int)syscall(SYS_setxattr, path, name, value, size, flags);
+}
+static inline long clinux_listxattr(const char *path, char *names, size_t size) {
+    return syscall(SYS_listxattr, path, names, size);
+}
+static inline int clinux_removexattr(const char *path, const char *name) {
+    return (int)syscall(SYS_removexattr, path, name);
+}

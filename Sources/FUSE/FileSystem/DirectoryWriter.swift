@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+
+import FUSEWire
+public import SystemPackage
+
+/// Where a reading of a directory goes on. 0 is the start; every other value is one that the filesystem handed out with
+/// an entry: the place behind that entry. It must stay good while the directory is open, whatever is created and
+/// removed meanwhile. C counterpart: `d_off`.
+public struct DirectoryOffset: RawRepresentable, Hashable, Sendable, ExpressibleByIntegerLiteral {
+    public let rawValue: UInt64
+
+    @inlinable public init(rawValue: UInt64) { self.rawValue = rawValue }
+    @inlinable public init(integerLiteral value: UInt64) { rawValue = value }
+}
+
+/// Takes the entries of a directory, as many as the reply has room for.
+///
+/// Entries that do not fit are asked for again by the kernel, from the offset of the last one that did. An answer
+/// without any entry means the end of the directory.
+public struct DirectoryWriter: ~Copyable, ~Escapable {
+    var output: OutputRawSpan
+
+    @_lifetime(copy output)
+    init(_ output: consuming OutputRawSpan) { self.output = output }
+
+    /// Room left, in bytes. An entry takes 24 bytes and its name, rounded up to 8.
+    public var freeCapacity: Int { output.freeCapacity }
+
+    /// Adds an entry.
+    /// - Parameters:
+    ///   - name: its bytes, without a NUL.
+    ///   - inode: the inode number to show. 0 hides the entry from users, so it is no valid number.
+    ///   - type: the file's type.
+    ///   - next: where a reading goes on behind this entry.
+    /// - Returns: false, with nothing written, where there is no room. Then stop.
+    @_lifetime(self: copy self)
+    public mutating func add(_ name: RawSpan, inode: UInt64, type: FileType, next: DirectoryOffset) -> Bool {
+        output.appendDirent(ino: inode, off: next.rawValue, type: type.direntType, name: name)
+    }
+
+    /// Adds an entry whose name is text.
+    @_lifetime(self: copy self)
+    public mutating func add(_ name: String, inode: UInt64, type: FileType, next: DirectoryOffset) -> Bool {
+        // Safe: bytes have no padding that could be read.
+        unsafe add(name.utf8.span.bytes, inode: inode, type: type, next: next)
+    }
+}
+
+/// Takes the entries of a directory together with what a lookup of each would answer.
+///
+/// Every entry added, except `.` and `..`, counts as one lookup of its node: look up only what
+/// ``hasRoom(forNameOf:)`` says will fit.
+public struct DirectoryPlusWriter: ~Copyable, ~Escapable {
+    var output: OutputRawSpan
+
+    @_lifetime(copy output)
+    init(_ output: consuming OutputRawSpan) { self.output = output }
+
+    /// Whether an entry with a name of so many bytes fits.
+    public func hasRoom(forNameOf count: Int) -> Bool {
+        (Direntplus.wireSize &+ count &+ 7) & ~7 <= output.freeCapacity
+    }
+
+    /// Adds an entry and what it stands for. With `entry` nil (for `.` and `..`, or a name that could not be looked
+    /// up) the kernel learns of the name alone, and nothing counts as looked up.
+    /// - Returns: false, with nothing written, where there is no room. Then stop.
+    @_lifetime(self: copy self)
+    public mutating func add(_ name: RawSpan, entry: Entry?, inode: UInt64, type: FileType, next: DirectoryOffset) -> Bool {
+        output.appendDirentplus(
+            entry: entry.map { EntryOut($0) } ?? EntryOut(), ino: inode, off: next.rawValue, type: type.direntType, name: name)
+    }
+}
+
+extension FileType {
+    /// The type as directory entries carry it. Source: `DT_*` in `dirent.h` are the file type's bits of the mode.
+    var direntType: UInt32 { UInt32(rawValue) >> 12 & 0xf }
+}

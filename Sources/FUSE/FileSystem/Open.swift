@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+
+public import SystemPackage
+
+/// How a file is to be opened.
+public struct OpenRequest: Hashable, Sendable {
+    /// The caller's `open(2)` flags as they came, access mode included, without `O_CREAT`, `O_EXCL` and `O_NOCTTY`.
+    /// `O_TRUNC` is there only for filesystems that asked for the capability `atomicOTrunc`.
+    public var flags: Int32
+    /// With `O_TRUNC`: set-user-id, set-group-id and file capabilities are to go. C counterpart:
+    /// `FUSE_OPEN_KILL_SUIDGID` (protocol 7.33).
+    public var killPrivileges: Bool
+
+    public init(flags: Int32, killPrivileges: Bool = false) {
+        self.flags = flags
+        self.killPrivileges = killPrivileges
+    }
+
+    /// Reading, writing or both. C counterpart: `flags & O_ACCMODE`.
+    public var accessMode: FileDescriptor.AccessMode { .init(rawValue: flags & 3) }
+
+    /// The flags without the access mode.
+    public var options: FileDescriptor.OpenOptions { .init(rawValue: flags & ~3) }
+}
+
+/// The answer to an open.
+public struct Opened: Sendable {
+    public var handle: FileHandle
+    public var io: IO
+    /// The kernel need not send FLUSH at each `close(2)`: right where closing can report no error, and the kernel
+    /// holds the POSIX locks. C counterpart: `FOPEN_NOFLUSH` (protocol 7.35).
+    public var skipsFlush: Bool
+    /// The file has no position: `lseek` and `pread` fail. C counterpart: `FOPEN_NONSEEKABLE`.
+    public var nonSeekable: Bool
+
+    public init(handle: FileHandle = .none, io: IO = .cached, skipsFlush: Bool = false, nonSeekable: Bool = false) {
+        self.handle = handle
+        self.io = io
+        self.skipsFlush = skipsFlush
+        self.nonSeekable = nonSeekable
+    }
+
+    /// How the reads and writes of an open file go.
+    ///
+    /// It is a wish. What is already open on the same inode can rule a mode out, and the kernel would fail an open
+    /// that breaks its rules: the session then picks the nearest mode that is right, see ``Backing``.
+    public enum IO: Sendable {
+        /// Through the kernel's page cache; the filesystem sees what the cache lacks. What is cached of earlier opens
+        /// is dropped now.
+        case cached
+        /// As `cached`, and what is cached of earlier opens is still good. C counterpart: `FOPEN_KEEP_CACHE`.
+        case keepingCache
+        /// Each read and write goes to the filesystem. C counterpart: `FOPEN_DIRECT_IO`.
+        case direct
+        /// The kernel reads, writes and maps this file by itself. Any descriptor of a regular file will do, also one
+        /// opened with `O_PATH`; it must stay open until the session has answered, no longer: the kernel keeps its
+        /// own. All opens of an inode share one registration, so they must name the same file.
+        ///
+        /// Where passthrough cannot be had, the open goes on as `cached`, and the session says why once.
+        case passthrough(FileDescriptor)
+    }
+}
+
+/// The answer to a create: what the name stands for now, and how it was opened.
+public struct Created: Sendable {
+    public var entry: Entry
+    public var opened: Opened
+
+    public init(entry: Entry, opened: Opened) {
+        self.entry = entry
+        self.opened = opened
+    }
+}
+
+/// The answer to an opendir.
+public struct OpenedDirectory: Sendable {
+    public var handle: FileHandle
+    /// The kernel may remember the entries, and answer later readings of the directory by itself until its
+    /// modification time changes. C counterpart: `FOPEN_CACHE_DIR`.
+    public var cachesEntries: Bool
+    /// What is remembered of earlier readings is still good. C counterpart: `FOPEN_KEEP_CACHE`.
+    public var keepsCache: Bool
+
+    public init(handle: FileHandle = .none, cachesEntries: Bool = false, keepsCache: Bool = false) {
+        self.handle = handle
+        self.cachesEntries = cachesEntries
+        self.keepsCache = keepsCache
+    }
+}
+
+/// What is to be created, and with which permissions.
+public struct NewFile: Hashable, Sendable {
+    /// Type and permissions. The caller's umask has been applied, except where the filesystem asked for
+    /// `InitFlags.dontMask`.
+    public var mode: FileMode
+    /// The caller's umask.
+    public var umask: FilePermissions
+    /// For device nodes.
+    public var device: DeviceNumber
+
+    public init(mode: FileMode, umask: FilePermissions = [], device: DeviceNumber = DeviceNumber(major: 0, minor: 0)) {
+        self.mode = mode
+        self.umask = umask
+        self.device = device
+    }
+}
