@@ -28,6 +28,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "FUSEWire", swiftSettings: settings + [lifetimes]),
+        .testTarget(name: "FUSEWireTests", dependencies: ["FUSEWire"], swiftSettings: settings + [lifetimes]),
     ],
     swiftLanguageModes: [.v6]
 )

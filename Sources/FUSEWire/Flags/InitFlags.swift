@@ -83,7 +83,7 @@ public struct InitFlags: WireFlags {
     /// The kernel knows `ExpireFlags.expireOnly`. 7.38.
     @inlinable public static var hasExpireOnly: Self { Self(rawValue: 1 << 35) }
     /// Shared mappings of files opened with `OpenFlags.directIO` are allowed. 7.39.
-    @inlinable public static var directIoAllowMmap: Self { Self(rawValue: 1 << 36) }
+    @inlinable public static var directIOAllowMmap: Self { Self(rawValue: 1 << 36) }
     /// Opens may name a backing file; needs `InitOut.max_stack_depth` and excludes `writebackCache`. 7.40.
     @inlinable public static var passthrough: Self { Self(rawValue: 1 << 37) }
     /// The mount cannot be exported over NFS: file handles of it cannot be opened. 7.40.
@@ -112,7 +112,7 @@ public struct InitFlags: WireFlags {
             (.submounts, "SUBMOUNTS"), (.handleKillprivV2, "HANDLE_KILLPRIV_V2"), (.setxattrExt, "SETXATTR_EXT"),
             (.initExt, "INIT_EXT"), (.initReserved, "INIT_RESERVED"), (.securityCtx, "SECURITY_CTX"),
             (.hasInodeDax, "HAS_INODE_DAX"), (.createSuppGroup, "CREATE_SUPP_GROUP"),
-            (.hasExpireOnly, "HAS_EXPIRE_ONLY"), (.directIoAllowMmap, "DIRECT_IO_ALLOW_MMAP"),
+            (.hasExpireOnly, "HAS_EXPIRE_ONLY"), (.directIOAllowMmap, "DIRECT_IO_ALLOW_MMAP"),
             (.passthrough, "PASSTHROUGH"), (.noExportSupport, "NO_EXPORT_SUPPORT"), (.hasResend, "HAS_RESEND"),
             (.allowIdmap, "ALLOW_IDMAP"), (.overIOUring, "OVER_IO_URING"), (.requestTimeout, "REQUEST_TIMEOUT"),
         ]
