@@ -41,6 +41,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings + [lifetimes]),
+        .testTarget(name: "FUSEWireTests", dependencies: ["FUSEWire"], swiftSettings: settings + [lifetimes]),
     ],
     swiftLanguageModes: [.v6]
 )
