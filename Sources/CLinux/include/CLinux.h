@@ -56,6 +56,23 @@ _Static_assert(CLINUX_O_DIRECTORY == O_DIRECTORY, "O_DIRECTORY differs on this a
 _Static_assert(CLINUX_O_NOFOLLOW == O_NOFOLLOW, "O_NOFOLLOW differs on this architecture");
 _Static_assert(CLINUX_O_CLOEXEC == O_CLOEXEC, "O_CLOEXEC differs on this architecture");
 
+// Signal sets as the kernel has them: bit n-1 for signal n.
+enum {
+    CLINUX_SIG_BLOCK = 0,
+    CLINUX_SIG_UNBLOCK = 1,
+    CLINUX_SIG_SETMASK = 2,
+    CLINUX_SIGNALFD_INFO_SIZE = 128,
+};
+
+// Of the calling thread alone.
+static inline int clinux_sigprocmask(int how, uint64_t set, uint64_t *old) {
+    return (int)syscall(SYS_rt_sigprocmask, how, &set, old, sizeof set);
+}
+
+static inline int clinux_signalfd(uint64_t set) {
+    return (int)syscall(SYS_signalfd4, -1, &set, sizeof set, CLINUX_O_CLOEXEC);
+}
+
 static inline int clinux_ioctl(int descriptor, unsigned long request, void *argument) {
     return (int)syscall(SYS_ioctl, descriptor, request, argument);
 }

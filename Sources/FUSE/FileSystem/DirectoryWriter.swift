@@ -32,10 +32,11 @@ public struct DirectoryWriter: ~Copyable, ~Escapable {
     ///   - inode: the inode number to show. 0 hides the entry from users, so it is no valid number.
     ///   - type: the file's type.
     ///   - next: where a reading goes on behind this entry.
-    /// - Returns: false, with nothing written, where there is no room. Then stop.
+    /// - Returns: false, with nothing written, where there is no room. Then stop. A name that no entry can have (empty,
+    ///   or of more than 1,024 bytes) is left out: the kernel would fail the whole listing for it.
     @_lifetime(self: copy self)
     public mutating func add(_ name: RawSpan, inode: UInt64, type: FileType, next: DirectoryOffset) -> Bool {
-        output.appendDirent(ino: inode, off: next.rawValue, type: type.direntType, name: name)
+        (try? output.append(entry: inode, off: next.rawValue, type: type.direntType, name: name)) ?? true
     }
 
     /// Adds an entry whose name is text.
@@ -58,7 +59,7 @@ public struct DirectoryPlusWriter: ~Copyable, ~Escapable {
 
     /// Whether an entry with a name of so many bytes fits.
     public func hasRoom(forNameOf count: Int) -> Bool {
-        (Direntplus.wireSize &+ count &+ 7) & ~7 <= output.freeCapacity
+        FUSEProtocol.aligned(Direntplus.wireSize &+ count) <= output.freeCapacity
     }
 
     /// Adds an entry and what it stands for. With `entry` nil (for `.` and `..`, or a name that could not be looked
@@ -66,8 +67,8 @@ public struct DirectoryPlusWriter: ~Copyable, ~Escapable {
     /// - Returns: false, with nothing written, where there is no room. Then stop.
     @_lifetime(self: copy self)
     public mutating func add(_ name: RawSpan, entry: Entry?, inode: UInt64, type: FileType, next: DirectoryOffset) -> Bool {
-        output.appendDirentplus(
-            entry: entry.map { EntryOut($0) } ?? EntryOut(), ino: inode, off: next.rawValue, type: type.direntType, name: name)
+        let entry = entry.map { EntryOut($0) } ?? EntryOut()
+        return (try? output.append(entry: entry, ino: inode, off: next.rawValue, type: type.direntType, name: name)) ?? true
     }
 }
 

@@ -22,6 +22,14 @@ public struct Name: ~Escapable {
     /// How many bytes the name has.
     @inlinable public var count: Int { terminated.byteCount &- 1 }
 
+    /// Whether a directory entry can have this name.
+    var isEntryName: Bool {
+        if count == 0 || self == "." || self == ".." { return false }
+        let bytes = bytes
+        // Safe: only read, within the call.
+        return unsafe bytes.withUnsafeBytes { unsafe !$0.contains(UInt8(ascii: "/")) }
+    }
+
     /// A copy as a string. Bytes that are not UTF-8 become U+FFFD: fit to be shown, not to be opened.
     public var string: String {
         unsafe bytes.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+
+import CLinux
+public import Logging
+import SystemPackage
+
+/// How a filesystem is mounted and served.
+public struct MountOptions: Sendable {
+    /// What `mount` and `df` show as the source.
+    public var source = "fuse"
+    /// The type is shown as `fuse.` and this. C counterpart: `subtype`.
+    public var subtype: String?
+    /// Users other than the one who mounts may use it. C counterpart: `allow_other`.
+    public var allowOther = false
+    /// The kernel checks permissions by owner, group and mode. Without it the filesystem must do so itself. C
+    /// counterpart: `default_permissions`.
+    public var defaultPermissions = true
+    public var readOnly = false
+    /// Set-user-id and set-group-id bits and file capabilities take effect.
+    public var suid = false
+    /// Device nodes work.
+    public var dev = false
+    /// Programs can be run from it.
+    public var exec = true
+    /// Reading a file does not change its access time.
+    public var noatime = false
+    /// Writes go to the filesystem before they return.
+    public var sync = false
+    public var dirsync = false
+
+    public var threads = ThreadLimits()
+    public var session: SessionOptions
+
+    public init(logger: Logger = Logger(label: "fuse")) { session = SessionOptions(logger: logger) }
+}
+
+extension MountOptions {
+    /// Mounts an opened `/dev/fuse` on a directory. Source of the option names: `fuse_fs_parameters` in Linux.
+    func mount(_ device: FileDescriptor, at target: String) throws(Errno) {
+        var flags = 0
+        if readOnly { flags |= CLINUX_MS_RDONLY }
+        if !suid { flags |= CLINUX_MS_NOSUID }
+        if !dev { flags |= CLINUX_MS_NODEV }
+        if !exec { flags |= CLINUX_MS_NOEXEC }
+        if noatime { flags |= CLINUX_MS_NOATIME }
+        if sync { flags |= CLINUX_MS_SYNCHRONOUS }
+        if dirsync { flags |= CLINUX_MS_DIRSYNC }
+        var data = "fd=\(device.rawValue),rootmode=40000,user_id=\(MountCalls.user),group_id=\(MountCalls.group)"
+        if defaultPermissions { data += ",default_permissions" }
+        if allowOther { data += ",allow_other" }
+        let type = subtype.map { "fuse.\($0)" } ?? "fuse"
+        try MountCalls.mount(source, at: target, type: type, flags: UInt(flags), data: data)
+    }
+}

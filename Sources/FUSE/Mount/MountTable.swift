@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+
+public import SystemPackage
+
+/// One line of `/proc/self/mountinfo`. Source: `proc_pid_mountinfo(5)`.
+public struct MountTableEntry: Hashable, Sendable {
+    /// The device number, as `major:minor`. For FUSE the minor is the connection's number in
+    /// `/sys/fs/fuse/connections`.
+    public let device: String
+    public let mountpoint: String
+    /// As `fuse.passthroughfs`.
+    public let type: String
+    public let source: String
+
+    public var isFUSE: Bool { type == "fuse" || type.hasPrefix("fuse.") || type == "fuseblk" }
+
+    /// The FUSE connection's number.
+    public var connection: Int? { isFUSE ? device.split(separator: ":").last.flatMap { Int($0) } : nil }
+
+    init?(_ line: Substring) {
+        let fields = line.split(separator: " ")
+        guard fields.count >= 10, let separator = fields.firstIndex(of: "-"), separator + 2 < fields.count else { return nil }
+        device = String(fields[2])
+        mountpoint = Self.unescape(fields[4])
+        type = String(fields[separator + 1])
+        source = Self.unescape(fields[separator + 2])
+    }
+
+    /// The kernel writes white space and backslashes as three octal digits.
+    static func unescape(_ text: Substring) -> String {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "\\"), let code = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8) {
+                bytes.append(code)
+                rest = rest.dropFirst(3)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// The mounts of this process's namespace.
+public enum MountTable {
+    /// All of them, those mounted later further down.
+    public static func entries() throws(Errno) -> [MountTableEntry] {
+        try contents(of: "/proc/self/mountinfo").split(separator: "\n").compactMap { MountTableEntry($0) }
+    }
+
+    /// What is mounted at an absolute path without links: the topmost, where there are several.
+    public static func topmost(at path: String) throws(Errno) -> MountTableEntry? {
+        try entries().last { $0.mountpoint == path }
+    }
+
+    private static func contents(of path: FilePath) throws(Errno) -> String {
+        do {
+            let file = try FileDescriptor.open(path, .readOnly)
+            defer { try? file.close() }
+            var bytes: [UInt8] = []
+            var chunk = [UInt8](repeating: 0, count: 65536)
+            while true {
+                let count = try unsafe chunk.withUnsafeMutableBytes { unsafe try file.read(into: $0) }
+                if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+                bytes += chunk.prefix(count)
+            }
+        } catch {
+            throw error as? Errno ?? .ioError
+        }
+    }
+}

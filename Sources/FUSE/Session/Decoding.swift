@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+
+import FUSEWire
+import SystemPackage
+
+// A request's parts as the values that a filesystem sees. A message that is short or makes no sense becomes EIO, a name
+// that no directory entry can have EINVAL.
+
+extension ReceivedRequest {
+    /// The header, also of a message that does not decode; nil where even that is cut short.
+    var decodedHeader: InHeader? { RequestMessage.header(of: header) }
+
+    @_lifetime(copy self)
+    func message(_ features: ProtocolFeatures) throws(Errno) -> RequestMessage {
+        do throws(WireError) {
+            if isContiguous { return try RequestMessage(header, features: features) }
+            return try RequestMessage(header: header.load(), operation: operation, payload: payload, features: features)
+        } catch {
+            throw .ioError
+        }
+    }
+}
+
+extension RequestMessage {
+    var node: NodeID { NodeID(rawValue: header.nodeid) }
+
+    func file(_ handle: UInt64) -> OpenFile { OpenFile(node: node, handle: FileHandle(rawValue: handle)) }
+
+    func fields<T: WireStruct>(_: T.Type = T.self) throws(Errno) -> T {
+        do throws(WireError) { return try structure(T.self) } catch { throw .ioError }
+    }
+
+    func lengthenedFields<T: LengthenedWireStruct>(_: T.Type = T.self) throws(Errno) -> T {
+        do throws(WireError) { return try structure(T.self) } catch { throw .ioError }
+    }
+
+    /// A reader of what follows the operation's structure.
+    var payloadReader: WireReader {
+        @_lifetime(copy self) get { WireReader(payload) }
+    }
+
+    /// Who asks.
+    func request() throws(Errno) -> Request {
+        Request(
+            id: RequestID(rawValue: header.unique),
+            caller: Caller(
+                user: UserID(header.uid), group: GroupID(header.gid), process: Int32(bitPattern: header.pid),
+                supplementaryGroup: extensions.isEmpty ? nil : try supplementaryGroup()))
+    }
+
+    private func supplementaryGroup() throws(Errno) -> GroupID? {
+        do throws(WireError) {
+            var reader = ExtensionReader(extensions)
+            while let part = try reader.next() {
+                if let groups = try part.supplementaryGroups(), groups.count > 0 { return GroupID(groups[0]) }
+            }
+            return nil
+        } catch {
+            throw .ioError
+        }
+    }
+}
+
+extension WireReader {
+    /// The next name as it is: an attribute's, or a symbolic link's target.
+    @_lifetime(copy self)
+    @_lifetime(self: copy self)
+    mutating func text() throws(Errno) -> Name {
+        do throws(WireError) { return Name(terminated: try name()) } catch { throw .ioError }
+    }
+
+    /// The next name, which must be one that a directory entry can have.
+    @_lifetime(copy self)
+    @_lifetime(self: copy self)
+    mutating func entryName() throws(Errno) -> Name {
+        let name = try text()
+        guard name.isEntryName else { throw .invalidArgument }
+        return name
+    }
+
+    @_lifetime(copy self)
+    @_lifetime(self: copy self)
+    mutating func data(_ count: UInt32) throws(Errno) -> RawSpan {
+        do throws(WireError) { return try bytes(Int(count)) } catch { throw .ioError }
+    }
+}
+
+extension Errno {
+    /// As the kernel may see it. It refuses an error outside 1...511, and the caller would hang for ever
+    /// (`fuse_dev_do_write`); and it takes ENOSYS for a promise about all later requests.
+    var forKernel: Errno {
+        if self == .notImplemented { return .noFunction }
+        if self == .noFunction || !(1...511).contains(rawValue) { return .ioError }
+        return self
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+
+import FUSEWire
+import SystemPackage
+
+/// The exchange of INIT: what both sides can do, and what they will.
+struct Handshake {
+    let wanted: Capabilities
+    let options: SessionOptions
+
+    /// What came out of it.
+    struct Agreed {
+        var minor: UInt32
+        var offered: Capabilities
+        var capabilities: Capabilities
+        var maxWrite: Int
+    }
+
+    /// What the session needs for itself, whatever the filesystem: the flags' second word, and large messages.
+    static let ownCapabilities: Capabilities = [.initExt, .bigWrites, .maxPages, .asyncRead, .parallelDirops]
+
+    init(wanted: Capabilities, options: SessionOptions) {
+        var wanted = wanted.union(Self.ownCapabilities)
+        if options.passthrough != .off {
+            wanted.insert(.passthrough)
+            // The kernel drops passthrough silently where both are asked for (`process_init_reply`).
+            wanted.remove(.writebackCache)
+        }
+        self.wanted = wanted
+        self.options = options
+    }
+
+    /// Receives INIT and answers it. A kernel of a newer major is told ours, and asks again.
+    func run(on lane: any Lane) throws(SessionError) -> Agreed {
+        while true {
+            guard try receive(lane) else { throw .ended }
+            var outcome = Outcome.refused(.notAnInit)
+            let disposition = lane.withRequest { request, output in
+                outcome = negotiate(request, into: &output)
+                if case .refused = outcome { return .fail(.protocolError) }
+                return .reply
+            }
+            do throws(Errno) {
+                try lane.reply(error: disposition == .reply ? nil : .protocolError)
+            } catch {
+                throw error == .operationNotSupportedByDevice ? .ended : .system(error)
+            }
+            switch outcome {
+            case .agreed(let agreed): return agreed
+            case .refused(let error): throw error
+            case .majorTold: continue
+            }
+        }
+    }
+
+    private enum Outcome {
+        case agreed(Agreed)
+        case majorTold
+        case refused(SessionError)
+    }
+
+    private func receive(_ lane: any Lane) throws(SessionError) -> Bool {
+        do throws(Errno) { return try lane.receive() } catch { throw .system(error) }
+    }
+
+    private func negotiate(_ request: borrowing ReceivedRequest, into output: inout OutputRawSpan) -> Outcome {
+        guard let message = try? request.message(ProtocolFeatures()), message.opcode == .initialize,
+            let kernel = try? message.structure(InitIn.self)
+        else { return .refused(.notAnInit) }
+
+        var answer = InitOut(major: FUSEProtocol.major, minor: FUSEProtocol.newestMinor)
+        if kernel.major > FUSEProtocol.major {
+            return (try? output.append(answer)) == nil ? .refused(.notAnInit) : .majorTold
+        }
+        guard kernel.major == FUSEProtocol.major, kernel.minor >= FUSEProtocol.oldestMinor else {
+            return .refused(.kernelTooOld(major: kernel.major, minor: kernel.minor))
+        }
+
+        let offered = InitFlags(low: kernel.flags, high: kernel.flags2)
+        var agreed = Agreed(
+            minor: min(kernel.minor, FUSEProtocol.newestMinor), offered: offered,
+            capabilities: wanted.intersection(offered), maxWrite: DeviceFile.maximumWrite)
+        // Without the second word of flags (7.36) nothing of it can be agreed on.
+        if !agreed.capabilities.contains(.initExt) { agreed.capabilities.formIntersection(InitFlags(low: .max, high: 0)) }
+        // Without max_pages a message carries 32 pages at the most.
+        if !agreed.capabilities.contains(.maxPages) { agreed.maxWrite = 32 * 4096 }
+
+        answer.minor = agreed.minor
+        answer.max_readahead = kernel.max_readahead
+        answer.flags = agreed.capabilities.low
+        answer.flags2 = agreed.capabilities.high
+        answer.max_background = options.maxBackground
+        answer.congestion_threshold = options.maxBackground / 4 * 3
+        answer.max_write = UInt32(agreed.maxWrite)
+        answer.time_gran = 1
+        answer.max_pages = UInt16(agreed.maxWrite / 4096)
+        if agreed.capabilities.contains(.passthrough) { answer.max_stack_depth = options.maxStackDepth }
+        return (try? output.append(answer)) == nil ? .refused(.notAnInit) : .agreed(agreed)
+    }
+}

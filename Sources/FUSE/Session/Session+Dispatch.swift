@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+
+import FUSEWire
+import SystemPackage
+
+extension Session {
+    /// Does the operation, and leaves the reply's body in `output`.
+    func dispatch(_ message: borrowing RequestMessage, into output: inout OutputRawSpan) throws(Errno) {
+        switch message.opcode {
+        case .lookup: try lookup(message, &output)
+        case .forget: try forget(message)
+        case .batchForget: try batchForget(message)
+        case .getattr: try getattr(message, &output)
+        case .setattr: try setattr(message, &output)
+        case .readlink: try readlink(message, &output)
+        case .symlink: try symlink(message, &output)
+        case .mknod: try mknod(message, &output)
+        case .mkdir: try mkdir(message, &output)
+        case .unlink: try unlink(message)
+        case .rmdir: try rmdir(message)
+        case .rename: try rename(message, to: NodeID(rawValue: message.fields(RenameIn.self).newdir), flags: [])
+        case .rename2:
+            let fields = try message.fields(Rename2In.self)
+            try rename(message, to: NodeID(rawValue: fields.newdir), flags: RenameFlags(rawValue: fields.flags))
+        case .link: try link(message, &output)
+        case .access: try access(message)
+        case .statfs: try statfs(message, &output)
+
+        case .open: try open(message, &output)
+        case .create: try create(message, &output)
+        case .tmpfile: try tmpfile(message, &output)
+        case .read: try read(message, &output)
+        case .write: try write(message, &output)
+        case .flush: try flush(message)
+        case .release: try release(message)
+        case .fsync: try fsync(message)
+        case .fallocate: try fallocate(message)
+        case .lseek: try lseek(message, &output)
+        case .copyFileRange, .copyFileRange64: try copyFileRange(message, &output)
+        case .getlk: try getlk(message, &output)
+        case .setlk: try setlk(message, wait: false)
+        case .setlkw: try setlk(message, wait: true)
+
+        case .opendir: try opendir(message, &output)
+        case .readdir: try readdir(message, &output)
+        case .readdirplus: try readdirplus(message, &output)
+        case .releasedir: try releasedir(message)
+        case .fsyncdir: try fsyncdir(message)
+        case .syncfs: try fileSystem.syncfs(message.node, for: message.request())
+
+        case .getxattr: try getxattr(message, &output)
+        case .listxattr: try listxattr(message, &output)
+        case .setxattr: try setxattr(message)
+        case .removexattr: try removexattr(message)
+
+        // The last request of a mount of a block device. What there is to tear down is torn down when the connection ends.
+        case .destroy: break
+        // The caller of a request wants to give up. It is answered when its handler is through.
+        case .interrupt: break
+        // Answers to notifications that this session does not send.
+        case .notifyReply: break
+        // A second INIT, what filesystems here do not do (the kernel then does without), and what only others are sent
+        // (DAX mappings: virtiofs; CUSE).
+        default: throw .notImplemented
+        }
+    }
+
+    /// Takes back what a reply would have handed over that nobody received: lookups, open files.
+    func takeBack(_ lane: any Lane) {
+        _ = lane.withRequest { request, _ in
+            guard let message = try? request.message(features), let context = try? message.request() else { return .noReply }
+            let opcode = message.opcode
+            let node = message.node
+            lane.withReplyBody { body in
+                var reader = WireReader(body)
+                switch opcode {
+                case .lookup, .symlink, .mknod, .mkdir, .link:
+                    if let entry = try? reader.read(EntryOut.self) { takeBack(entry) }
+                case .create, .tmpfile:
+                    guard let entry = try? reader.read(EntryOut.self), let open = try? reader.read(OpenOut.self) else { return }
+                    release(OpenFile(node: NodeID(rawValue: entry.nodeid), handle: FileHandle(rawValue: open.fh)), for: context)
+                    takeBack(entry)
+                case .open:
+                    guard let open = try? reader.read(OpenOut.self) else { return }
+                    release(OpenFile(node: node, handle: FileHandle(rawValue: open.fh)), for: context)
+                case .opendir:
+                    guard let open = try? reader.read(OpenOut.self) else { return }
+                    fileSystem.releasedir(OpenFile(node: node, handle: FileHandle(rawValue: open.fh)), for: context)
+                case .readdirplus:
+                    var entries = DirectoryReader(body, isPlus: true)
+                    while let entry = try? entries.next() { if let found = entry.entry_out { takeBack(found) } }
+                default: break
+                }
+            }
+            return .noReply
+        }
+    }
+
+    private func takeBack(_ entry: EntryOut) {
+        if entry.nodeid != 0 { fileSystem.forget(NodeID(rawValue: entry.nodeid), lookups: 1) }
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+
+import FUSEWire
+import SystemPackage
+
+// Names and inodes.
+
+extension Session {
+    func lookup(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        var payload = message.payloadReader
+        let name = try payload.entryName()
+        try output.put(EntryOut(fileSystem.lookup(name, in: message.node, for: message.request())))
+    }
+
+    func forget(_ message: borrowing RequestMessage) throws(Errno) {
+        fileSystem.forget(message.node, lookups: try message.fields(ForgetIn.self).nlookup)
+    }
+
+    func batchForget(_ message: borrowing RequestMessage) throws(Errno) {
+        var left = try message.fields(BatchForgetIn.self).count
+        var payload = message.payloadReader
+        // A count that promises more than came is no reason to lose what did.
+        while left > 0, let one = try? payload.read(ForgetOne.self) {
+            fileSystem.forget(NodeID(rawValue: one.nodeid), lookups: one.nlookup)
+            left &-= 1
+        }
+    }
+
+    func getattr(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        let fields = try message.fields(GetattrIn.self)
+        let handle = GetattrFlags(rawValue: fields.getattr_flags).contains(.fh) ? FileHandle(rawValue: fields.fh) : nil
+        try output.put(AttrOut(fileSystem.getattr(message.node, handle: handle, for: message.request())))
+    }
+
+    func setattr(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        let fields = try message.fields(SetattrIn.self)
+        let handle = SetattrValid(rawValue: fields.valid).contains(.fh) ? FileHandle(rawValue: fields.fh) : nil
+        try output.put(
+            AttrOut(fileSystem.setattr(message.node, AttributeChanges(fields), handle: handle, for: message.request())))
+    }
+
+    func readlink(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        // The kernel has room for a page, less the NUL that it adds (`fuse_readlink_page`).
+        let request = try message.request()
+        let node = message.node
+        try output.append(upTo: 4095) { (target) throws(Errno) in
+            try fileSystem.readlink(node, into: &target, for: request)
+        }
+    }
+
+    func mknod(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        let fields = try message.fields(MknodIn.self)
+        var payload = message.payloadReader
+        let name = try payload.entryName()
+        var new = NewFile(mode: fields.mode, umask: fields.umask)
+        new.device = DeviceNumber(encoded: fields.rdev)
+        try output.put(EntryOut(fileSystem.mknod(name, in: message.node, new, for: message.request())))
+    }
+
+    func mkdir(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        let fields = try message.fields(MkdirIn.self)
+        var payload = message.payloadReader
+        let name = try payload.entryName()
+        let new = NewFile(mode: fields.mode, umask: fields.umask)
+        try output.put(EntryOut(fileSystem.mkdir(name, in: message.node, new, for: message.request())))
+    }
+
+    func symlink(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        var payload = message.payloadReader
+        let name = try payload.entryName()
+        let target = try payload.text()
+        try output.put(EntryOut(fileSystem.symlink(name, in: message.node, target: target, for: message.request())))
+    }
+
+    func unlink(_ message: borrowing RequestMessage) throws(Errno) {
+        var payload = message.payloadReader
+        let name = try payload.entryName()
+        try fileSystem.unlink(name, in: message.node, for: message.request())
+    }
+
+    func rmdir(_ message: borrowing RequestMessage) throws(Errno) {
+        var payload = message.payloadReader
+        let name = try payload.entryName()
+        try fileSystem.rmdir(name, in: message.node, for: message.request())
+    }
+
+    func rename(_ message: borrowing RequestMessage, to newParent: NodeID, flags: RenameFlags) throws(Errno) {
+        var payload = message.payloadReader
+        let name = try payload.entryName()
+        let newName = try payload.entryName()
+        try fileSystem.rename(name, in: message.node, to: newName, in: newParent, flags: flags, for: message.request())
+    }
+
+    func link(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        let node = NodeID(rawValue: try message.fields(LinkIn.self).oldnodeid)
+        var payload = message.payloadReader
+        let name = try payload.entryName()
+        try output.put(EntryOut(fileSystem.link(node, to: name, in: message.node, for: message.request())))
+    }
+
+    func access(_ message: borrowing RequestMessage) throws(Errno) {
+        let check = AccessCheck(rawValue: try message.fields(AccessIn.self).mask)
+        try fileSystem.access(message.node, check, for: message.request())
+    }
+
+    func statfs(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        try output.put(StatfsOut(st: Kstatfs(fileSystem.statfs(message.node, for: message.request()))))
+    }
+
+    // MARK: Extended attributes
+
+    func getxattr(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        let size = try message.fields(GetxattrIn.self).size
+        var payload = message.payloadReader
+        let name = try payload.text()
+        let request = try message.request()
+        let node = message.node
+        try xattr(size, &output) { (value) throws(Errno) in
+            try fileSystem.getxattr(name, of: node, into: &value, for: request)
+        }
+    }
+
+    func listxattr(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        let request = try message.request()
+        let node = message.node
+        try xattr(message.fields(GetxattrIn.self).size, &output) { (names) throws(Errno) in
+            try fileSystem.listxattr(node, into: &names, for: request)
+        }
+    }
+
+    /// Answers with a value, or with its size alone where the caller has no room (`size` 0).
+    private func xattr(
+        _ size: UInt32, _ output: inout OutputRawSpan, _ fill: (inout OutputRawSpan) throws(Errno) -> Int
+    ) throws(Errno) {
+        let count = try output.append(upTo: Int(size), fill)
+        if size == 0 { try output.put(GetxattrOut(size: UInt32(clamping: count))) }
+    }
+
+    func setxattr(_ message: borrowing RequestMessage) throws(Errno) {
+        let fields = try message.lengthenedFields(SetxattrIn.self)
+        var payload = message.payloadReader
+        let name = try payload.text()
+        let value = try payload.data(fields.size)
+        var options = XattrOptions(rawValue: fields.flags)
+        if SetxattrFlags(rawValue: fields.setxattr_flags).contains(.aclKillSgid) { options.insert(.killSetGroupID) }
+        try fileSystem.setxattr(name, of: message.node, to: value, options, for: message.request())
+    }
+
+    func removexattr(_ message: borrowing RequestMessage) throws(Errno) {
+        var payload = message.payloadReader
+        let name = try payload.text()
+        try fileSystem.removexattr(name, of: message.node, for: message.request())
+    }
+}
+
+extension NewFile {
+    init(mode: UInt32, umask: UInt32) {
+        self.init(
+            mode: FileMode(rawValue: .init(truncatingIfNeeded: mode)),
+            umask: FilePermissions(rawValue: .init(truncatingIfNeeded: umask)))
+    }
+}

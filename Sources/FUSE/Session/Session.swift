@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+//
+// A session: one filesystem, one connection.
+//
+// The way of a request: a lane receives it, the session decodes a view of it, picks the operation, and the filesystem
+// returns a value or throws; the session encodes that into the lane's buffer, and the lane sends it. `step(_:)` is all
+// of that for one request, and blocks nowhere but in the lane and in the filesystem.
+//
+// Shared state: what was negotiated is constant from `init` on. The counters and the I/O modes of inodes have rules of
+// their own, in their files. A session may be stepped by any number of threads, each with a lane of its own.
+
+import FUSEWire
+public import Logging
+public import SystemPackage
+
+/// Serves one filesystem on one connection to a kernel.
+///
+/// ``Mount`` makes one, and threads for it, for a directory of this machine. Used by itself it can be stepped by hand,
+/// with any ``Device``.
+public final class Session<FS: FileSystem>: Sendable {
+    public let fileSystem: FS
+    public let connection: Connection
+    public let counters: SessionCounters
+    let features: ProtocolFeatures
+    let backings: InodeBackings
+    let logger: Logger
+
+    /// Answers the kernel's INIT, and starts the filesystem.
+    ///
+    /// - Parameters:
+    ///   - lane: the lane that INIT comes by: for `/dev/fuse` the mounted descriptor.
+    /// - Throws: ``SessionError`` where the kernel is too old or the connection ended first.
+    public init(
+        _ fileSystem: FS, device: any Device, lane: any Lane, options: SessionOptions = SessionOptions()
+    ) throws(SessionError) {
+        let agreed = try Handshake(wanted: fileSystem.capabilities, options: options).run(on: lane)
+        self.fileSystem = fileSystem
+        logger = options.logger
+        counters = SessionCounters()
+        features = ProtocolFeatures(minor: agreed.minor, flags: agreed.capabilities)
+        let passthrough = InodeBackings.probe(device, wanted: options.passthrough, agreed: agreed)
+        backings = InodeBackings(device, isAvailable: passthrough == .available, logger: options.logger)
+        connection = Connection(
+            protocolMinor: agreed.minor, capabilities: agreed.capabilities, offered: agreed.offered,
+            maxWrite: agreed.maxWrite, passthrough: passthrough)
+        if case .unavailable(let reason, let remedy) = passthrough {
+            guard options.passthrough != .require else { throw .passthroughUnavailable(reason: reason, remedy: remedy) }
+            options.logger.warning("no passthrough: \(reason); file data goes through this process", metadata: ["remedy": "\(remedy)"])
+        }
+        fileSystem.start(connection)
+    }
+
+    /// Receives one request by the lane, and answers it. False: the connection is over.
+    public func step(_ lane: any Lane) throws(Errno) -> Bool {
+        guard try lane.receive() else { return false }
+        return try finish(lane)
+    }
+
+    /// Answers the request that the lane has received. False: the connection is over.
+    func finish(_ lane: any Lane) throws(Errno) -> Bool {
+        let error: Errno?
+        switch lane.withRequest({ request, output in answer(request, into: &output) }) {
+        case .reply: error = nil
+        case .fail(let errno): error = errno
+        case .noReply: return true
+        }
+        do throws(Errno) {
+            try lane.reply(error: error)
+            return true
+        } catch {
+            // ENOENT: nobody waits for this reply any more. What it would have handed over comes back.
+            takeBack(lane)
+            switch error {
+            case .noSuchFileOrDirectory: return true
+            case .operationNotSupportedByDevice, .connectionAbort: return false
+            default: throw error
+            }
+        }
+    }
+
+    /// Answers a request into `output`.
+    func answer(_ request: borrowing ReceivedRequest, into output: inout OutputRawSpan) -> Disposition {
+        // Without a header there is no name to reply to.
+        guard let header = request.decodedHeader else { return .noReply }
+        let opcode = Opcode(rawValue: header.opcode)
+        counters.count(opcode)
+        do throws(Errno) {
+            try dispatch(request.message(features), into: &output)
+            return opcode.isAnswered ? .reply : .noReply
+        } catch {
+            return opcode.isAnswered ? .fail(error.forKernel) : .noReply
+        }
+    }
+}
+
+/// Why a session could not start.
+public enum SessionError: Error, Equatable, CustomStringConvertible {
+    /// The kernel speaks an older protocol than this library.
+    case kernelTooOld(major: UInt32, minor: UInt32)
+    /// The first request was no INIT, or cut short.
+    case notAnInit
+    /// The connection ended before INIT was answered.
+    case ended
+    /// Passthrough was required.
+    case passthroughUnavailable(reason: String, remedy: String)
+    /// A system call failed.
+    case system(Errno)
+
+    public var description: String {
+        switch self {
+        case .kernelTooOld(let major, let minor):
+            "the kernel speaks FUSE protocol \(major).\(minor), and \(FUSEProtocol.major).\(FUSEProtocol.oldestMinor) is the oldest served here: Linux 5.4 or newer is needed"
+        case .notAnInit: "the kernel's first request was no INIT: the descriptor was in use before"
+        case .ended: "the connection ended before it was set up: it was unmounted or aborted"
+        case .passthroughUnavailable(let reason, let remedy): "passthrough is required, and not to be had: \(reason); \(remedy)"
+        case .system(let errno): "\(errno)"
+        }
+    }
+}
+
+/// How a session is to behave.
+public struct SessionOptions: Sendable {
+    /// Whether file data may leave the daemon out.
+    public enum Passthrough: String, Sendable, CaseIterable {
+        /// Where the kernel does it.
+        case auto
+        /// Never.
+        case off
+        /// A kernel that does not do it is an error.
+        case require
+    }
+
+    public var passthrough: Passthrough = .auto
+    /// How deeply backing files may be stacked: 1 takes files of ordinary filesystems; 2 also those of an overlayfs, but
+    /// then nothing can be stacked on this mount. C counterpart: `max_stack_depth`.
+    public var maxStackDepth: UInt32 = 1
+    /// Background requests (readahead, writeback) that the kernel may have under way. C counterpart: `max_background`.
+    public var maxBackground: UInt16 = 64
+    public var logger: Logger
+
+    public init(logger: Logger = Logger(label: "fuse")) { self.logger = logger }
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+//
+// The threads that serve a session.
+//
+// Handlers are synchronous, and may block for long: a thread inside one serves nobody else. So the pool keeps at least
+// one thread waiting for requests: whoever takes a request and leaves nobody waiting starts another one first, up to a
+// bound. When many wait, one that has finished goes home; its lane is parked for the next one, as cloning a descriptor
+// costs more than a thread.
+//
+// Life cycle: `start` makes the first workers. A worker lives until the connection is over or until there are too many
+// waiting. The last one to leave at the end of the connection stops the filesystem, and closes the pipe that `wait` and
+// the signal loop watch.
+//
+// Shared state: `waiting` counts threads inside `receive`. It is a hint for growing and shrinking and orders nothing, so
+// it is relaxed: read too low it makes a thread too many, which goes home again; it is never read too high for good, as
+// every worker counts itself out before it handles a request. `state` is behind a mutex that is taken when a worker
+// comes or goes, never for a request; no system call is made under it.
+
+import Logging
+import Synchronization
+import SystemPackage
+
+/// How many threads serve a mount.
+public struct ThreadLimits: Hashable, Sendable {
+    /// Threads from the start.
+    public var initial: Int
+    /// Threads at the most. As many operations can block in handlers, less one, before others have to wait.
+    public var maximum: Int
+    /// Threads that may wait for requests at the same time; above that one that has finished ends.
+    public var idle: Int
+
+    public init(initial: Int = ThreadLimits.processorCount, maximum: Int = 256) {
+        self.initial = max(1, initial)
+        self.maximum = max(self.initial, maximum)
+        idle = self.initial + 8
+    }
+}
+
+final class WorkerPool<FS: FileSystem>: Sendable {
+    private struct State {
+        var live = 0
+        var parked: [any Lane] = []
+        var hasToldOfBound = false
+        var failure: Errno?
+    }
+
+    private enum Growth {
+        case use(any Lane)
+        case make
+        case bound(isNew: Bool)
+    }
+
+    private let session: Session<FS>
+    private let device: any Device
+    private let limits: ThreadLimits
+    private let waiting = Atomic<Int>(0)
+    private let state = Mutex(State())
+    private let endPipe: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
+
+    init(_ session: Session<FS>, device: any Device, limits: ThreadLimits) throws(Errno) {
+        self.session = session
+        self.device = device
+        self.limits = limits
+        do { endPipe = try FileDescriptor.pipe() } catch { throw error as? Errno ?? .ioError }
+    }
+
+    deinit { try? endPipe.readEnd.close() }
+
+    /// Readable from the moment on when the connection is over and the filesystem is stopped.
+    var ended: FileDescriptor { endPipe.readEnd }
+
+    /// What ended the session, if it was not the end of the connection.
+    var failure: Errno? { state.withLock { $0.failure } }
+
+    /// How many threads there are.
+    var threadCount: Int { state.withLock { $0.live } }
+
+    /// Starts the first workers. Throws where not even one can be had.
+    func start(_ first: any Lane) throws(Errno) {
+        state.withLock { $0.live = 1 }
+        do throws(Errno) { try spawn(first) } catch {
+            leave(after: error)
+            throw error
+        }
+        for _ in 1..<limits.initial { grow() }
+    }
+
+    private func spawn(_ lane: any Lane) throws(Errno) {
+        try startThread { [self] in work(lane) }
+    }
+
+    private func work(_ lane: any Lane) {
+        do throws(Errno) {
+            while true {
+                waiting.add(1, ordering: .relaxed)
+                let received: Bool
+                do throws(Errno) { received = try lane.receive() } catch {
+                    waiting.subtract(1, ordering: .relaxed)
+                    throw error
+                }
+                let left = waiting.subtract(1, ordering: .relaxed).newValue
+                guard received else { return leave() }
+                if left == 0 { grow() }
+                guard try session.finish(lane) else { return leave() }
+                if left >= limits.idle, goHome(lane) { return }
+            }
+        } catch {
+            session.logger.error("a thread stopped serving: \(error)")
+            leave(after: error)
+        }
+    }
+
+    /// Starts a worker more, if the bound allows.
+    private func grow() {
+        let decision: Growth = state.withLock { state in
+            guard state.live < limits.maximum else {
+                defer { state.hasToldOfBound = true }
+                return .bound(isNew: !state.hasToldOfBound)
+            }
+            state.live += 1
+            return state.parked.popLast().map { .use($0) } ?? .make
+        }
+        do throws(Errno) {
+            switch decision {
+            case .use(let lane): try spawn(lane)
+            case .make: try spawn(device.makeLane())
+            case .bound(let isNew):
+                if isNew { session.logger.warning("all \(limits.maximum) threads are inside calls: further requests wait") }
+            }
+        } catch {
+            // There are others; this one is missed only while all of them are inside calls.
+            session.logger.warning("no further thread could be started: \(error)")
+            leave()
+        }
+    }
+
+    /// Ends this worker, unless others have gone meanwhile. True: it has ended.
+    private func goHome(_ lane: any Lane) -> Bool {
+        state.withLock { state in
+            guard state.live > limits.initial, waiting.load(ordering: .relaxed) >= limits.idle else { return false }
+            state.live -= 1
+            state.parked.append(lane)
+            return true
+        }
+    }
+
+    /// Ends this worker; the last one ends the session.
+    private func leave(after failure: Errno? = nil) {
+        let parked: [any Lane]? = state.withLock { state in
+            state.live -= 1
+            if let failure { state.failure = failure }
+            guard state.live == 0 else { return nil }
+            defer { state.parked = [] }
+            return state.parked
+        }
+        guard parked != nil else { return }
+        session.fileSystem.stop()
+        try? endPipe.writeEnd.close()
+    }
+}
