@@ -41,6 +41,9 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings + [lifetimes]),
+        .executableTarget(
+            name: "HelloFS", dependencies: ["FUSE", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Examples/HelloFS", swiftSettings: settings),
         .testTarget(name: "FUSEWireTests", dependencies: ["FUSEWire"], swiftSettings: settings + [lifetimes]),
     ],
     swiftLanguageModes: [.v6]

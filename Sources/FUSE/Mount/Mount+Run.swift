@@ -25,6 +25,7 @@ extension Mount {
         let mount = try Mount(fileSystem, at: path, options: options)
         whenMounted(mount)
         do throws(Errno) { try mount.serveUntilEnded(signals, options.session.logger) } catch {
+            try? mount.detach()
             throw MountError(mount.mountpoint, "\(error)", errno: error)
         }
         if let failure = mount.pool.failure { throw MountError(mount.mountpoint, "serving failed: \(failure)", errno: failure) }

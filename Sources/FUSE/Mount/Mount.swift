@@ -58,8 +58,14 @@ public final class Mount<FS: FileSystem>: Sendable {
     /// Takes it out of the tree at once. It is served on until nobody uses it any more. C counterpart: `MNT_DETACH`.
     public func detach() throws(MountError) { try unmount(flags: CLINUX_MNT_DETACH) }
 
-    /// Ends the connection at once: what is under way fails with ECONNABORTED, and so does all that comes later.
+    /// Ends the connection at once, and takes the mount out of the tree: what is under way fails with ECONNABORTED, and
+    /// so does all that comes later. C counterpart: `MNT_FORCE`, or `abort` in the folder of the connection in fusectl
+    /// where the mount is detached already.
     public func abort() throws(MountError) {
+        if isInMountTable {
+            try unmount(flags: CLINUX_MNT_FORCE | CLINUX_MNT_DETACH)
+            return
+        }
         let path = FilePath("/sys/fs/fuse/connections/\(connectionNumber)/abort")
         do {
             let file = try FileDescriptor.open(path, .writeOnly)
@@ -68,6 +74,11 @@ public final class Mount<FS: FileSystem>: Sendable {
         } catch {
             throw MountError(path.string, "\(error)", remedy: "mount -t fusectl none /sys/fs/fuse/connections", errno: error as? Errno)
         }
+    }
+
+    /// Whether the mount is still in the tree.
+    var isInMountTable: Bool {
+        ((try? MountTable.entries()) ?? []).contains { $0.mountpoint == mountpoint && $0.connection == connectionNumber }
     }
 
     private func unmount(flags: Int) throws(MountError) {
