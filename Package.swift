@@ -25,6 +25,7 @@ let package = Package(
         .library(name: "FUSE", targets: ["FUSE"]),
         .library(name: "FUSEWire", targets: ["FUSEWire"]),
         .library(name: "PassthroughFS", targets: ["PassthroughFS"]),
+        .executable(name: "passthroughfs", targets: ["PassthroughCommand"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -45,6 +46,17 @@ let package = Package(
         .target(
             name: "PassthroughFS", dependencies: ["CLinux", "FUSE", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: settings),
+        .executableTarget(
+            name: "PassthroughCommand",
+            dependencies: [
+                "FUSE", "PassthroughFS",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "MirrorTests", dependencies: ["FUSE", "PassthroughFS", "PassthroughCommand"], swiftSettings: settings),
         .testTarget(
             name: "PassthroughFSTests",
             dependencies: ["PassthroughFS", "CLinux", "FUSE", .product(name: "SystemPackage", package: "swift-system")],
