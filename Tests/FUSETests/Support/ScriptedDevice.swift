@@ -99,6 +99,9 @@ final class ScriptedLane: Lane {
     /// Makes the next reply fail.
     func failReply(with error: Errno) { state.withLock { $0.replyErrors.append(error) } }
 
+    /// Takes back what ``failReply(with:)`` asked for and no reply met.
+    func forgetFailures() { state.withLock { $0.replyErrors = [] } }
+
     /// Makes the next receive fail.
     func failReceive(with error: Errno) { state.withLock { $0.receiveErrors.append(error) } }
 
