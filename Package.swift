@@ -24,6 +24,8 @@ let package = Package(
     products: [
         .library(name: "FUSE", targets: ["FUSE"]),
         .library(name: "FUSEWire", targets: ["FUSEWire"]),
+        .library(name: "PassthroughFS", targets: ["PassthroughFS"]),
+        .executable(name: "passthroughfs", targets: ["PassthroughCommand"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -41,6 +43,24 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings + [lifetimes]),
+        .target(
+            name: "PassthroughFS", dependencies: ["CLinux", "FUSE", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "PassthroughCommand",
+            dependencies: [
+                "FUSE", "PassthroughFS",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "MirrorTests", dependencies: ["FUSE", "PassthroughFS", "PassthroughCommand"], swiftSettings: settings),
+        .testTarget(
+            name: "PassthroughFSTests",
+            dependencies: ["PassthroughFS", "CLinux", "FUSE", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: settings),
         .executableTarget(
             name: "HelloFS", dependencies: ["FUSE", .product(name: "SystemPackage", package: "swift-system")],
             path: "Examples/HelloFS", swiftSettings: settings),

@@ -56,7 +56,8 @@ public struct DirectoryEntry: ~Escapable {
     }
 }
 
-/// Reads the body of a READDIR or READDIRPLUS reply, as the kernel does.
+/// Reads the body of a READDIR or READDIRPLUS reply, as the kernel does; but an entry that is cut short, which the
+/// kernel passes over in silence, throws `.truncated`.
 public struct DirectoryReader: ~Escapable {
     var reader: WireReader
     let isPlus: Bool

@@ -78,8 +78,8 @@ public struct SupplementaryGroups: ~Escapable {
     /// Group ids. `index` is within `0..<count`.
     public subscript(index: Int) -> UInt32 {
         precondition(0 <= index && index < count, "no such group")
-        // Safe: bounds are checked by the line above, and any bytes make an integer.
-        return unsafe ids.unsafeLoadUnaligned(fromUncheckedByteOffset: index &* 4, as: UInt32.self)
+        // Within bounds: it does not throw.
+        return (try? ids.extracting(droppingFirst: index &* 4).load(UInt32.self)) ?? 0
     }
 }
 
@@ -128,14 +128,12 @@ extension OutputRawSpan {
     /// Appends an extension of groups, as the kernel does.
     @_lifetime(self: copy self)
     public mutating func append(supplementaryGroups groups: Span<UInt32>) throws(WireError) {
-        // Safe: integers have no padding whose bytes could be undefined.
-        let bytes = unsafe groups.bytes
-        let size = FUSEProtocol.aligned(ExtHeader.wireSize &+ SuppGroups.wireSize &+ bytes.byteCount)
+        let size = FUSEProtocol.aligned(ExtHeader.wireSize &+ SuppGroups.wireSize &+ groups.count &* 4)
         guard freeCapacity >= size, size <= UInt16.max else { throw .noRoom }
         let end = byteCount &+ size
         try append(ExtHeader(size: UInt32(size), type: ExtensionType.groups.rawValue))
         try append(SuppGroups(nr_groups: UInt32(groups.count)))
-        try append(bytes: bytes)
+        for index in groups.indices { try append(groups[index]) }
         try append(zeros: end &- byteCount)
     }
 

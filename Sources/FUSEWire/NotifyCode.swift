@@ -25,7 +25,6 @@ public struct NotifyCode: RawRepresentable, Hashable, Sendable, BitwiseCopyable 
     /// Let go of unused inodes. `NotifyPruneOut` and the node ids. 7.45.
     public static let prune = NotifyCode(rawValue: 9)
 
-    @usableFromInline
     var name: StaticString? {
         switch self {
         case .poll: "POLL"

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 
 /// What there is to know of an operation to take its request apart.
-@usableFromInline
 struct Operation {
-    @usableFromInline let name: StaticString
+    let name: StaticString
     /// The size in bytes of the structure that the request opens with; the longest form, if it has two.
-    @usableFromInline let inSize: Int
-    @usableFromInline let isAnswered: Bool
+    let inSize: Int
+    let isAnswered: Bool
 
-    @usableFromInline
     init(_ name: StaticString, _ inSize: Int = 0, isAnswered: Bool = true) {
         self.name = name
         self.inSize = inSize
@@ -17,8 +15,7 @@ struct Operation {
 }
 
 extension Opcode {
-    /// The one table of operations. A compiler makes constants in memory of it.
-    @usableFromInline
+    /// The one table of operations: a jump, once compiled. Nothing is built at run time.
     var operation: Operation? {
         switch self {
         case .lookup: Operation("LOOKUP")

@@ -9,8 +9,8 @@ public struct RequestMessage: ~Escapable {
     public let operation: RawSpan
     /// What follows the structure: names, each with its NUL, and data.
     ///
-    /// With `InitFlags.securityCtx` but before 7.38 a creating request's security contexts end it; since then they are in
-    /// `extensions`.
+    /// With `InitFlags.securityCtx` but before 7.38 a creating request's security contexts end it, and an
+    /// `ExtensionReader` reads them there; since then they are in `extensions`.
     public let payload: RawSpan
     /// For `ExtensionReader`; empty before 7.38.
     public let extensions: RawSpan

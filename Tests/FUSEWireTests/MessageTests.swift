@@ -146,7 +146,8 @@ import Testing
         let label = Array("system_u:object_r:tmp_t:s0".utf8)
         for length in 0...label.count {
             let block = try encoded { output in
-                try output.append(securityContext: Array("security.selinux".utf8).raw, value: Array(label[..<length]).raw)
+                try output.append(
+                    securityContext: Array("security.selinux".utf8).raw, value: Array(label[..<length]).raw)
                 try output.append(supplementaryGroups: ([7, .max] as [UInt32]).span)
             }
             #expect(block.count % 8 == 0)

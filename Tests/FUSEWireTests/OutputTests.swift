@@ -161,6 +161,28 @@ import Testing
         #expect(written == [1])
     }
 
+    /// Bare integers, as PRUNE lists node ids.
+    @Test func integers() throws {
+        let written = try encoded { output in
+            try output.append(NotifyPruneOut(count: 2))
+            try output.append(0x0102 as UInt64)
+            try output.append(3 as UInt64)
+        }
+        #expect(written.suffix(16) == [2, 1, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0])
+        var reader = WireReader(written.raw)
+        let values = (try reader.read(NotifyPruneOut.self), try reader.read(UInt64.self), try reader.read(UInt64.self))
+        let isAtEnd = reader.isAtEnd
+        #expect(values == (NotifyPruneOut(count: 2), 0x0102, 3) && isAtEnd)
+    }
+
+    @Test func equalityIsThatOfBytes() {
+        #expect(InitOut(time_gran: 1) == InitOut(time_gran: 1))
+        var unused = InlineArray<11, UInt16>(repeating: 0)
+        unused[10] = 1
+        #expect(InitOut(unused: unused) != InitOut())
+        #expect(Statx(mode: 1) != Statx())
+    }
+
     /// Eight bytes at a time finds what one at a time does.
     @Test func theFirstNUL() {
         var generator = SplitMix64(state: 1)

@@ -144,3 +144,7 @@ static inline long clinux_listxattr(const char *path, char *names, size_t size) 
 static inline int clinux_removexattr(const char *path, const char *name) {
     return (int)syscall(SYS_removexattr, path, name);
 }
+
+static inline int clinux_dupfd(int descriptor) { return (int)syscall(SYS_fcntl, descriptor, F_DUPFD_CLOEXEC, 0); }
+static inline int clinux_getfl(int descriptor) { return (int)syscall(SYS_fcntl, descriptor, F_GETFL); }
+static inline int clinux_setfl(int descriptor, int flags) { return (int)syscall(SYS_fcntl, descriptor, F_SETFL, flags); }

@@ -22,12 +22,12 @@ import SystemPackage
 
 /// How many threads serve a mount.
 public struct ThreadLimits: Hashable, Sendable {
-    /// Threads from the start.
-    public var initial: Int
+    /// Threads from the start, 1 or more.
+    public let initial: Int
     /// Threads at the most. As many operations can block in handlers, less one, before others have to wait.
-    public var maximum: Int
+    public let maximum: Int
     /// Threads that may wait for requests at the same time; above that one that has finished ends.
-    public var idle: Int
+    public let idle: Int
 
     public init(initial: Int = ThreadLimits.processorCount, maximum: Int = 256) {
         self.initial = max(1, initial)

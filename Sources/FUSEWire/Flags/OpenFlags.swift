@@ -52,7 +52,7 @@ public struct ReleaseFlags: WireFlags {
 
     @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    /// Do what FLUSH does, too. Kernels have ceased to set it.
+    /// Do what FLUSH does, too. Kernels that send FLUSH do not set it.
     @inlinable public static var flush: Self { Self(rawValue: 1 << 0) }
     /// Drop the flock(2) lock of `lock_owner`.
     @inlinable public static var flockUnlock: Self { Self(rawValue: 1 << 1) }

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+
+public import ArgumentParser
+public import FUSE
+public import PassthroughFS
+
+// Choices of the libraries, as words of a command line.
+
+extension SessionOptions.Passthrough: ExpressibleByArgument {}
+extension PassthroughOptions.Cache: ExpressibleByArgument {}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+
+import ArgumentParser
+import FUSE
+import SystemPackage
+
+struct UnmountCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "unmount", abstract: "Unmount what is mounted at MOUNTPOINT. The command that serves it ends then.")
+
+    @Argument(help: "Where it is mounted.")
+    var mountpoint: String
+
+    @Flag(name: .shortAndLong, help: "Take it out of the tree even while it is in use; it is served on until nobody uses it any more.")
+    var lazy = false
+
+    func run() throws {
+        try Console.run { try unmount(FilePath(mountpoint), lazily: lazy) }
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+
+import CLinux
+import FUSE
+import Glibc
+import SystemPackage
+
+// What a user creates must be that user's: creating calls are made with the caller's filesystem ids.
+//
+// The ids belong to the calling thread (bare system calls; glibc's wrappers would change every thread), from `assume` to
+// `restore`, which surround one system call. With a filesystem user id other than 0 the thread loses CAP_DAC_OVERRIDE and
+// its like for that time, and creates what the caller may create: the kernel has let the caller by its own check before
+// (`default_permissions`). What must be opened as the daemon is opened outside.
+
+/// As whom files are created.
+struct Credentials: Sendable {
+    /// Whether callers' ids can be taken on at all. Only root can.
+    let canSwitch: Bool
+    /// The daemon's own supplementary groups, which no caller may gain.
+    private let groups: [gid_t]
+
+    /// The ids of the process at the moment.
+    init() {
+        canSwitch = geteuid() == 0
+        let count = getgroups(0, nil)
+        var groups = [gid_t](repeating: 0, count: Int(max(0, count)))
+        let got = unsafe getgroups(count, &groups)
+        groups.removeLast(groups.count - Int(max(0, min(got, count))))
+        self.groups = groups
+    }
+
+    /// What was changed, and is to be restored on the same thread.
+    struct Assumed {
+        fileprivate var user = false
+        fileprivate var group = false
+        fileprivate var groups = false
+    }
+
+    /// Acts as the caller from now on, on this thread. Throws EPERM, with nothing changed, where that cannot be.
+    func assume(_ caller: Caller) throws(Errno) -> Assumed {
+        var assumed = Assumed()
+        guard canSwitch, caller.user.rawValue != 0 || caller.group.rawValue != 0 else { return assumed }
+        // Neither call reports failure; asking with an id that is none reports the current one.
+        if !groups.isEmpty || caller.supplementaryGroup != nil {
+            var group = caller.supplementaryGroup?.rawValue ?? 0
+            guard unsafe clinux_setgroups(caller.supplementaryGroup == nil ? 0 : 1, &group) == 0 else { throw .notPermitted }
+            assumed.groups = true
+        }
+        if caller.group.rawValue != 0 {
+            assumed.group = true
+            _ = clinux_setfsgid(caller.group.rawValue)
+            if UInt32(bitPattern: clinux_setfsgid(.max)) != caller.group.rawValue {
+                restore(assumed)
+                throw .notPermitted
+            }
+        }
+        if caller.user.rawValue != 0 {
+            assumed.user = true
+            _ = clinux_setfsuid(caller.user.rawValue)
+            if UInt32(bitPattern: clinux_setfsuid(.max)) != caller.user.rawValue {
+                restore(assumed)
+                throw .notPermitted
+            }
+        }
+        return assumed
+    }
+
+    /// Acts as the daemon again. The user first: that brings the capabilities back.
+    func restore(_ assumed: Assumed) {
+        if assumed.user { _ = clinux_setfsuid(0) }
+        if assumed.group { _ = clinux_setfsgid(0) }
+        if assumed.groups {
+            // Safe: only read, within the call. It cannot fail where the change before it succeeded.
+            unsafe groups.withUnsafeBufferPointer { _ = unsafe clinux_setgroups($0.count, $0.baseAddress) }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+
+import CLinux
+import FUSE
+import Glibc
+import SystemPackage
+
+// Extended attributes go by path: descriptors opened with `O_PATH` cannot be asked. The path is the descriptor's own in
+// /proc, which is followed to the inode and no further, so that a symbolic link's own attributes are meant. Pointers are
+// safe as in `SystemCall`.
+
+extension SystemCall {
+    static func getxattr(_ name: borrowing Name, of file: FileDescriptor, into value: inout OutputRawSpan) throws(Errno) -> Int {
+        let onlySize = value.freeCapacity == 0
+        return try unsafe value.withUnsafeMutableBytes { buffer, count throws(Errno) in
+            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
+            let size = try unsafe self.value(name.withCString { name in
+                unsafe withPath(of: file) { path in unsafe outcome(clinux_getxattr(path, name, room.baseAddress, room.count)) }
+            })
+            if !onlySize { count &+= size }
+            return size
+        }
+    }
+
+    static func listxattr(_ file: FileDescriptor, into names: inout OutputRawSpan) throws(Errno) -> Int {
+        let onlySize = names.freeCapacity == 0
+        return try unsafe names.withUnsafeMutableBytes { buffer, count throws(Errno) in
+            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
+            let start = unsafe room.baseAddress?.assumingMemoryBound(to: CChar.self)
+            let size = try unsafe value(withPath(of: file) { path in unsafe outcome(clinux_listxattr(path, start, room.count)) })
+            if !onlySize { count &+= size }
+            return size
+        }
+    }
+
+    static func setxattr(_ name: borrowing Name, of file: FileDescriptor, to value: RawSpan, flags: Int32) throws(Errno) {
+        try unsafe check(value.withUnsafeBytes { value in
+            unsafe name.withCString { name in
+                unsafe withPath(of: file) { path in
+                    unsafe outcome(clinux_setxattr(path, name, value.baseAddress, value.count, flags))
+                }
+            }
+        })
+    }
+
+    static func removexattr(_ name: borrowing Name, of file: FileDescriptor) throws(Errno) {
+        try unsafe check(name.withCString { name in
+            unsafe withPath(of: file) { path in unsafe outcome(clinux_removexattr(path, name)) }
+        })
+    }
+
+    /// Takes a file's capabilities away. None there, and a source that knows none, are as good.
+    static func removeCapabilities(of file: FileDescriptor) throws(Errno) {
+        let result = unsafe withPath(of: file) { path in unsafe outcome(clinux_removexattr(path, "security.capability")) }
+        if result == -Int(ENODATA) || result == -Int(EOPNOTSUPP) { return }
+        try check(result)
+    }
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+
+import SystemPackage
+
+/// An inode in use by an operation: while it lives, its descriptor stays open and stays this inode's, whatever is
+/// forgotten meanwhile. It is given back by going out of scope.
+///
+/// How an inode is reached is this type's secret: today by a descriptor that the table keeps, later by a file handle
+/// that is opened when first asked for.
+@safe
+struct Inode: ~Copyable {
+    /// An `O_PATH` descriptor.
+    let descriptor: FileDescriptor
+    /// `S_IFMT` bits.
+    let type: UInt32
+    /// The device that it is on.
+    let device: UInt64
+    private let slot: UInt32
+    private unowned(unsafe) let table: InodeTable
+
+    init(descriptor: FileDescriptor, type: UInt32, device: UInt64, slot: UInt32, table: InodeTable) {
+        self.descriptor = descriptor
+        self.type = type
+        self.device = device
+        self.slot = slot
+        unsafe self.table = table
+    }
+
+    // Safe: a pin lives within an operation of the filesystem that owns the table. A counted reference would cost two
+    // atomic steps on a line that all threads share.
+    deinit { unsafe table.unpin(slot) }
+}

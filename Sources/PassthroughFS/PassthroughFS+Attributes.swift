@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+
+public import FUSE
+import Glibc
+public import SystemPackage
+
+extension PassthroughFS {
+    /// The inode's, also for an open file: its own descriptor could say nothing else.
+    public func getattr(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
+        let inode = try inodes.pin(node)
+        return try attributes(of: inode)
+    }
+
+    private func attributes(of inode: borrowing Inode) throws(Errno) -> AttributesReply {
+        AttributesReply(Attributes(try SystemCall.status(of: inode.descriptor)), timeout: timeout)
+    }
+
+    /// Several changes in one request are made one after the other, where natively they are one; the kernel hardly sends
+    /// such. The order is that of their effects on each other, and safe to be broken off:
+    ///
+    /// 1. The owner: `chown` clears set-user-id and set-group-id by itself, so a new mode comes after it.
+    /// 2. Privileges: gone before the content changes, so that no failure leaves another's content with them.
+    /// 3. The mode.
+    /// 4. The size: it changes the times.
+    /// 5. The times.
+    public func setattr(
+        _ node: NodeID, _ changes: AttributeChanges, handle: FileHandle?, for request: Request
+    ) throws(Errno) -> AttributesReply {
+        let inode = try inodes.pin(node)
+        if changes.owner != nil || changes.group != nil {
+            try SystemCall.chown(inode.descriptor, changes.owner, changes.group)
+        }
+        if changes.killPrivileges { try killPrivileges(of: inode) }
+        if let mode = changes.mode { try SystemCall.chmod(inode.descriptor, mode) }
+        if let size = changes.size {
+            // Natively a length that is no file's is refused thus as well.
+            let size = try size.fileOffset
+            if let handle {
+                try SystemCall.truncate(open: openFiles.descriptor(handle, .file), to: size)
+            } else {
+                try SystemCall.truncate(inode.descriptor, to: size)
+            }
+        }
+        if changes.accessed != nil || changes.modified != nil {
+            try SystemCall.setTimes(inode.descriptor, timespec(changes.accessed), timespec(changes.modified))
+        }
+        return try attributes(of: inode)
+    }
+
+    /// Takes set-user-id, set-group-id (where the group may execute; elsewhere the bit means something else) and file
+    /// capabilities from a regular file. Source: `setattr_should_drop_suidgid` in Linux.
+    func killPrivileges(of inode: borrowing Inode, andCapabilities: Bool = true) throws(Errno) {
+        guard inode.type == S_IFREG else { return }
+        let mode = try SystemCall.status(of: inode.descriptor).st_mode
+        var kept = mode & 0o7777 & ~S_ISUID
+        if mode & S_IXGRP != 0 { kept &= ~S_ISGID }
+        if kept != mode & 0o7777 { try SystemCall.chmod(inode.descriptor, FilePermissions(rawValue: kept)) }
+        if andCapabilities { try SystemCall.removeCapabilities(of: inode.descriptor) }
+    }
+
+    public func access(_ node: NodeID, _ mode: AccessCheck, for request: Request) throws(Errno) {
+        let inode = try inodes.pin(node)
+        let assumed = try credentials.assume(request.caller)
+        defer { credentials.restore(assumed) }
+        try SystemCall.access(inode.descriptor, mode)
+    }
+
+    public func statfs(_ node: NodeID, for request: Request) throws(Errno) -> FileSystemStatistics {
+        let inode = try inodes.pin(node)
+        let source = try SystemCall.statistics(of: inode.descriptor)
+        var statistics = FileSystemStatistics()
+        statistics.blocks = UInt64(source.f_blocks)
+        statistics.freeBlocks = UInt64(source.f_bfree)
+        statistics.availableBlocks = UInt64(source.f_bavail)
+        statistics.files = UInt64(source.f_files)
+        statistics.freeFiles = UInt64(source.f_ffree)
+        statistics.blockSize = UInt32(truncatingIfNeeded: source.f_bsize)
+        statistics.maximumNameLength = UInt32(truncatingIfNeeded: source.f_namelen)
+        // Some filesystems leave it 0, and the kernel's statfs(2) then shows the block size.
+        statistics.fragmentSize = UInt32(truncatingIfNeeded: source.f_frsize == 0 ? source.f_bsize : source.f_frsize)
+        return statistics
+    }
+
+    public func syncfs(_ node: NodeID, for request: Request) throws(Errno) {
+        let inode = try inodes.pin(node)
+        let file = try SystemCall.openDirectory(inode.descriptor)
+        defer { SystemCall.close(file) }
+        try SystemCall.syncfs(file)
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+
+public import FUSE
+import Glibc
+public import SystemPackage
+
+// What is served of open files: everything for those that go through the daemon, and for the others what the kernel leaves
+// to it. Read and write are positioned, so the descriptor's own position is nobody's concern.
+
+extension PassthroughFS {
+    public func read(
+        _ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request
+    ) throws(Errno) {
+        try SystemCall.read(openFiles.descriptor(file.handle, .file), at: offset.fileOffset, into: &output)
+    }
+
+    public func write(
+        _ file: OpenFile, at offset: UInt64, _ data: RawSpan, _ options: WriteOptions, for request: Request
+    ) throws(Errno) -> Int {
+        let descriptor = try openFiles.descriptor(file.handle, .file)
+        let offset = try offset.fileOffset
+        if options.contains(.killPrivileges) {
+            // The bits stay otherwise, for the daemon has CAP_FSETID. File capabilities go with any write.
+            let inode = try inodes.pin(file.node)
+            try killPrivileges(of: inode, andCapabilities: false)
+        }
+        return try SystemCall.write(descriptor, at: offset, data)
+    }
+
+    public func flush(_ file: OpenFile, owner: LockOwner, for request: Request) throws(Errno) {
+        try SystemCall.flush(openFiles.descriptor(file.handle, .file))
+    }
+
+    public func release(_ file: OpenFile, for request: Request) { openFiles.close(file.handle, .file) }
+
+    public func fsync(_ file: OpenFile, dataOnly: Bool, for request: Request) throws(Errno) {
+        try SystemCall.sync(openFiles.descriptor(file.handle, .file), dataOnly: dataOnly)
+    }
+
+    public func fallocate(
+        _ file: OpenFile, mode: Int32, offset: UInt64, length: UInt64, for request: Request
+    ) throws(Errno) {
+        try SystemCall.fallocate(
+            openFiles.descriptor(file.handle, .file), mode: mode, offset: offset.fileOffset, length: length.fileOffset)
+    }
+
+    public func lseek(_ file: OpenFile, offset: UInt64, whence: Int32, for request: Request) throws(Errno) -> UInt64 {
+        // SEEK_DATA and SEEK_HOLE; the kernel does the others by itself.
+        guard whence == 3 || whence == 4 else { throw .invalidArgument }
+        return try SystemCall.seek(openFiles.descriptor(file.handle, .file), to: offset.fileOffset, whence)
+    }
+
+    public func copyFileRange(
+        from source: OpenFile, at sourceOffset: UInt64, to destination: OpenFile, at destinationOffset: UInt64,
+        length: UInt64, flags: UInt64, for request: Request
+    ) throws(Errno) -> UInt64 {
+        guard flags <= UInt64(UInt32.max) else { throw .invalidArgument }
+        // The answer carries 32 bits: a longer copy is done in parts.
+        return try SystemCall.copy(
+            from: openFiles.descriptor(source.handle, .file), at: sourceOffset.fileOffset,
+            to: openFiles.descriptor(destination.handle, .file), at: destinationOffset.fileOffset,
+            length: Int(min(length, 0x7fff_f000)), flags: UInt32(flags))
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+
+import CLinux
+import Glibc
+import SystemPackage
+
+extension PassthroughFS {
+    /// Readies the process for serving a mirror. It acts on the whole process, so it is for a command to call, once, before
+    /// other threads run: the file mode creation mask becomes 0, and the soft limit of descriptors the hard one.
+    /// - Returns: how many descriptors the process may have open now.
+    @discardableResult
+    public static func prepareProcess() -> UInt64 {
+        umask(0)
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard unsafe getrlimit(resource, &limit) == 0 else { return 0 }
+        let soft = limit.rlim_cur
+        limit.rlim_cur = limit.rlim_max
+        return unsafe setrlimit(resource, &limit) == 0 ? UInt64(limit.rlim_cur) : UInt64(soft)
+    }
+}
+
+extension SystemCall {
+    /// An `O_PATH` descriptor of a directory, symbolic links followed: the user named it.
+    static func open(_ path: FilePath) throws(Errno) -> FileDescriptor {
+        // Safe: the path lends its own NUL-terminated bytes for the time of the call.
+        let result = unsafe path.withPlatformString {
+            unsafe outcome(clinux_openat(
+                Int32(CLINUX_AT_FDCWD), $0, Int32(CLINUX_O_PATH) | Int32(CLINUX_O_DIRECTORY) | O_CLOEXEC, 0))
+        }
+        return try descriptor(result)
+    }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+
+public import FUSE
+import Glibc
+public import SystemPackage
+
+extension PassthroughFS {
+    public func getxattr(
+        _ name: borrowing Name, of node: NodeID, into value: inout OutputRawSpan, for request: Request
+    ) throws(Errno) -> Int {
+        let inode = try inodes.pin(node)
+        return try SystemCall.getxattr(name, of: inode.descriptor, into: &value)
+    }
+
+    public func listxattr(_ node: NodeID, into names: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
+        let inode = try inodes.pin(node)
+        return try SystemCall.listxattr(inode.descriptor, into: &names)
+    }
+
+    public func setxattr(
+        _ name: borrowing Name, of node: NodeID, to value: RawSpan, _ options: XattrOptions, for request: Request
+    ) throws(Errno) {
+        let inode = try inodes.pin(node)
+        let flags = options.subtracting(.killSetGroupID).rawValue
+        try SystemCall.setxattr(name, of: inode.descriptor, to: value, flags: Int32(truncatingIfNeeded: flags))
+        if options.contains(.killSetGroupID) {
+            let mode = try SystemCall.status(of: inode.descriptor).st_mode
+            if mode & S_ISGID != 0 {
+                try SystemCall.chmod(inode.descriptor, FilePermissions(rawValue: mode & 0o7777 & ~S_ISGID))
+            }
+        }
+    }
+
+    public func removexattr(_ name: borrowing Name, of node: NodeID, for request: Request) throws(Errno) {
+        let inode = try inodes.pin(node)
+        try SystemCall.removexattr(name, of: inode.descriptor)
+    }
+}

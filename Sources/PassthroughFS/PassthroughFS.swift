@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+
+import CLinux
+public import FUSE
+import Glibc
+import Synchronization
+public import SystemPackage
+
+/// The mirror of a directory: everything under the mount is what is under the source, and file data goes between the
+/// kernel and the source directly, where the kernel can do that.
+///
+/// Nothing escapes the source: each step is one name, relative to an inode that was reached in this way, and no symbolic
+/// link is followed. Filesystems that are mounted within the source are part of it. What is made through the mount is
+/// owned by who made it, if the process is root's; a process of another user makes everything as that user.
+///
+/// The process must have the file mode creation mask 0, for the kernel has applied the caller's; and it needs a
+/// descriptor for every inode that the kernel knows. ``prepareProcess()`` sees to both. Linux's `/proc` must be mounted.
+///
+/// C counterpart: `passthrough_hp` of libfuse.
+public final class PassthroughFS: FileSystem {
+    public let options: PassthroughOptions
+    let inodes: InodeTable
+    let openFiles: OpenFiles
+    let credentials: Credentials
+    /// The device that the source is on.
+    let device: UInt64
+    /// Whether closing a file that was written can report nothing, on that device.
+    let closesSilently: Bool
+    /// Whether this connection can pass files through.
+    private let passesThrough: Atomic<Bool>
+
+    /// Mirrors the directory at a path. It is opened now: what is mounted over it later is not seen, so a mount point
+    /// within the source, or the source itself, will do.
+    /// - Throws: ``SourceError`` where the path is no directory that can be mirrored.
+    public convenience init(source: FilePath, options: PassthroughOptions = PassthroughOptions()) throws(SourceError) {
+        let descriptor: FileDescriptor
+        do {
+            descriptor = try SystemCall.open(source)
+        } catch {
+            throw SourceError(source: source.string, cause: error)
+        }
+        try self.init(taking: descriptor, name: source.string, options: options)
+    }
+
+    /// Mirrors a directory that is open already, `O_PATH` being enough. The descriptor stays the caller's.
+    /// - Throws: ``SourceError`` where it is no directory that can be mirrored.
+    public convenience init(source: FileDescriptor, options: PassthroughOptions = PassthroughOptions()) throws(SourceError) {
+        let name = "descriptor \(source.rawValue)"
+        let descriptor: FileDescriptor
+        do {
+            descriptor = try SystemCall.find(source)
+        } catch {
+            throw SourceError(source: name, cause: error)
+        }
+        try self.init(taking: descriptor, name: name, options: options)
+    }
+
+    private init(taking root: FileDescriptor, name: String, options: PassthroughOptions) throws(SourceError) {
+        do throws(Errno) {
+            let status = try SystemCall.status(of: root)
+            guard status.st_mode & S_IFMT == S_IFDIR else { throw Errno.notDirectory }
+            let statistics = try SystemCall.statistics(of: root)
+            // Files are reopened through /proc: better known to be missing now than at the first open.
+            SystemCall.close(try SystemCall.find(root))
+            openFiles = try OpenFiles()
+            inodes = try InodeTable(root: root, device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+            device = UInt64(status.st_dev)
+            closesSilently = PassthroughFS.hasNoFlush(type: Int64(truncatingIfNeeded: statistics.f_type))
+        } catch {
+            SystemCall.close(root)
+            throw SourceError(source: name, cause: error)
+        }
+        credentials = Credentials()
+        self.options = options
+        passesThrough = Atomic(options.passthrough)
+    }
+
+    /// Filesystems whose `close(2)` never reports anything: they have no `flush` of their own in Linux. Their f_type, from
+    /// `linux/magic.h`: ext2 to ext4, XFS, btrfs, tmpfs, F2FS.
+    private static func hasNoFlush(type: Int64) -> Bool {
+        [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010].contains(type & 0xffff_ffff)
+    }
+
+    public func start(_ connection: Connection) {
+        // Where the kernel takes no files, an open is answered as it should go without: with `none`, uncached.
+        passesThrough.store(options.passthrough && connection.passthrough == .available, ordering: .relaxed)
+    }
+
+    /// Closes everything that the kernel left open. Every node is stale afterwards.
+    public func stop() {
+        openFiles.closeAll()
+        inodes.closeAll()
+    }
+
+    // MARK: How opens go
+
+    /// How an open file's reads and writes go, or why it is not opened.
+    enum OpenDecision {
+        case deny(Errno)
+        case throughDaemon
+        case passThrough
+    }
+
+    /// Decides each open and create of a regular file, before anything is opened: the one place for a policy.
+    func decide(_ open: OpenRequest, for request: Request) -> OpenDecision {
+        passesThrough.load(ordering: .relaxed) ? .passThrough : .throughDaemon
+    }
+
+    // MARK: What the kernel may keep
+
+    /// How long names and attributes hold.
+    var timeout: Timeout {
+        switch options.cache {
+        case .auto: .seconds(1)
+        case .always: .forever
+        case .none: .zero
+        }
+    }
+
+    public var capabilities: Capabilities {
+        var wanted: Capabilities = [
+            // The source's own open truncates: one request instead of two, and none between them.
+            .atomicOTrunc,
+            // `readdirplus` is implemented; the kernel asks for it where children are looked up.
+            .doReaddirplus, .readdirplusAuto,
+            // Names are looked up, and directories read, concurrently by design.
+            .parallelDirops,
+            // Set-user-id, set-group-id and file capabilities are taken away wherever the kernel says so, also in the
+            // `setattr` without a change that precedes a passthrough write.
+            .handleKillprivV2,
+            // Files are made with the group that the directory has, where the caller is in it.
+            .createSuppGroup,
+            // `setxattr` takes the set-group-id bit away when told.
+            .setxattrExt,
+            // Sizes of requests: reads and writes go to the source at any size, in any number.
+            .maxPages, .bigWrites, .asyncRead, .asyncDIO,
+        ]
+        switch options.cache {
+        case .auto:
+            // A link's target never changes, a new link is a new inode. Cached data go when size or time have changed.
+            wanted.formUnion([.cacheSymlinks, .autoInvalData])
+        case .always:
+            wanted.formUnion([.cacheSymlinks])
+        case .none:
+            // Uncached files can still be mapped and shared.
+            wanted.formUnion([.directIOAllowMmap])
+        }
+        return wanted
+    }
+}

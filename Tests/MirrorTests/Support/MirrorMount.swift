@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+
+import FUSE
+import FUSEWire
+import Foundation
+import Logging
+import PassthroughFS
+import SystemPackage
+import Testing
+
+/// Whether this machine can mount. Where it could and does not, the tests fail instead of being skipped.
+enum Machine {
+    static var canMount: Bool { getuid() == 0 && FileManager.default.fileExists(atPath: "/dev/fuse") }
+
+    /// Skips are for machines without the feature: a continuous integration that cannot mount has lost its purpose.
+    static var mountsAreDue: Bool { canMount || ProcessInfo.processInfo.environment["CI"] != nil }
+
+    static func has(_ command: String) -> Bool {
+        ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"].contains {
+            FileManager.default.isExecutableFile(atPath: "\($0)/\(command)")
+        }
+    }
+}
+
+/// A temporary directory with a source, the mirror of it, and a native directory to compare with.
+///
+/// The mirror is served by this process and used by others: a thread of this process that waits for its own mount could
+/// wait for itself.
+final class MirrorMount {
+    let root: String
+    let mount: Mount<PassthroughFS>
+    private let watchdog: Watchdog
+
+    var source: String { root + "/source" }
+    var mirror: String { root + "/mirror" }
+    var native: String { root + "/native" }
+
+    /// - Parameter seconds: after so many the connection is aborted, so that nothing can hang for ever.
+    init(
+        cache: PassthroughOptions.Cache = .auto, passthrough: SessionOptions.Passthrough = .require, seconds: Int = 300,
+        options change: (inout MountOptions) -> Void = { _ in }
+    ) throws {
+        root = FileManager.default.temporaryDirectory.path + "/mirror-\(UUID().uuidString)"
+        for name in ["source", "mirror", "native"] {
+            try FileManager.default.createDirectory(atPath: "\(root)/\(name)", withIntermediateDirectories: true)
+        }
+        var options = MountOptions(logger: Logger(label: "test"))
+        options.session.passthrough = passthrough
+        options.allowOther = true
+        change(&options)
+        PassthroughFS.prepareProcess()
+        let fileSystem = try PassthroughFS(
+            source: FilePath("\(root)/source"), options: .init(cache: cache, passthrough: passthrough != .off))
+        let mount = try Mount(fileSystem, at: FilePath("\(root)/mirror"), options: options)
+        self.mount = mount
+        watchdog = Watchdog(seconds: seconds) { try? mount.abort() }
+    }
+
+    /// Unmounts, and removes everything.
+    func end(sourceLocation: SourceLocation = #_sourceLocation) {
+        do { try mount.unmount() } catch {
+            Issue.record("\(error)", sourceLocation: sourceLocation)
+            try? mount.detach()
+        }
+        mount.wait()
+        #expect(!watchdog.stop(), "the watchdog had to end it", sourceLocation: sourceLocation)
+        try? FileManager.default.removeItem(atPath: root)
+    }
+
+    func requests(_ opcode: Opcode) -> UInt64 { mount.session.counters[opcode] }
+}
+
+/// Does something after a time, unless it is stopped.
+final class Watchdog: @unchecked Sendable {
+    private let timer: DispatchSourceTimer
+    private let lock = NSLock()
+    private var hasFired = false
+
+    init(seconds: Int, _ action: @escaping @Sendable () -> Void) {
+        timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "watchdog"))
+        timer.schedule(deadline: .now() + .seconds(seconds))
+        timer.setEventHandler { [weak self] in
+            self?.lock.withLock { self?.hasFired = true }
+            action()
+        }
+        timer.resume()
+    }
+
+    /// Whether it has fired.
+    func stop() -> Bool {
+        timer.cancel()
+        return lock.withLock { hasFired }
+    }
+}

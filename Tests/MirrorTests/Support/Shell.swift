@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+
+import Foundation
+import Testing
+
+/// What a command left behind.
+struct ShellResult {
+    let status: Int32
+    let output: String
+}
+
+/// Runs a script with `sh -e`, in a process of its own and for so many seconds at the most. Standard error comes with
+/// the output.
+func shell(_ script: String, in directory: String, seconds: Int = 60, environment: [String: String] = [:]) throws -> ShellResult {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
+    process.arguments = ["--kill-after=5", "\(seconds)", "/bin/sh", "-ec", script]
+    process.currentDirectoryURL = URL(fileURLWithPath: directory)
+    // Nothing of the user's settings: commands behave alike everywhere.
+    process.environment = [
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/nonexistent",
+        "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_AUTHOR_DATE": "2001-02-03T04:05:06Z",
+        "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.org", "GIT_COMMITTER_DATE": "2001-02-03T04:05:06Z",
+        "GIT_CONFIG_NOSYSTEM": "1",
+    ].merging(environment) { _, new in new }
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    let data = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return ShellResult(status: process.terminationStatus, output: String(decoding: data, as: UTF8.self))
+}
+
+/// As `shell`, for a script that must succeed: its output.
+@discardableResult
+func succeed(
+    _ script: String, in directory: String, seconds: Int = 60, sourceLocation: SourceLocation = #_sourceLocation
+) throws -> String {
+    let result = try shell(script, in: directory, seconds: seconds)
+    #expect(result.status == 0, "\(script)\n\(result.output)", sourceLocation: sourceLocation)
+    return result.output
+}
