@@ -32,7 +32,7 @@ public final class Mount<FS: FileSystem>: Sendable {
         do {
             // The connection's folder in fusectl has the mount's minor device number for its name.
             guard let number = try MountTable.topmost(at: target)?.connection else {
-                throw MountError(target, "the mount is not in /proc/self/mountinfo", remedy: "is /proc mounted?")
+                throw MountError(target, "the mount is not in /proc/self/mountinfo", remedy: "it was unmounted at once, or /proc is not mounted")
             }
             let lane = try device.firstLane()
             session = try Session(fileSystem, device: device, lane: lane, options: options.session)
