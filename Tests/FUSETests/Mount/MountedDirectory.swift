@@ -56,6 +56,14 @@ func withMount<FS: FileSystem>(
 
 func isMounted(_ path: String) throws -> Bool { try MountTable.topmost(at: path) != nil }
 
+/// The first bytes of a file.
+func text(of file: FileDescriptor, upTo count: Int = 64) throws -> String {
+    var buffer = [UInt8](repeating: 0, count: count)
+    // Safe: lent for the call.
+    let count = try unsafe buffer.withUnsafeMutableBytes { unsafe try file.read(fromAbsoluteOffset: 0, into: $0) }
+    return String(decoding: buffer[..<count], as: UTF8.self)
+}
+
 /// Acts if it is not called off in time: well within a test's own limit.
 final class Watchdog: Sendable {
     private let over = DispatchSemaphore(value: 0)

@@ -52,7 +52,7 @@ extension MountTests {
                     // Nothing changed.
                     let remains = try isMounted(path)
                     #expect(remains)
-                    #expect(try read(file) == "Hello, world!\n")
+                    #expect(try text(of: file) == "Hello, world!\n")
                 }
             }
         }
@@ -67,7 +67,7 @@ extension MountTests {
                         try mount.detach()
                         let remains = try isMounted(path)
                         #expect(!remains)
-                        #expect(try read(file) == "Hello, world!\n")
+                        #expect(try text(of: file) == "Hello, world!\n")
                         #expect(mount.pool.threadCount > 0)
                     }
                     mount.wait()
@@ -87,7 +87,7 @@ extension MountTests {
                     try mount.detach()
                     try mount.abort()
                     mount.wait()
-                    #expect(throws: Errno.self) { try read(file) }
+                    #expect(throws: Errno.self) { try text(of: file) }
                 }
             }
         }
@@ -214,11 +214,4 @@ private struct ConnectionControl {
     func close() {
         if isMine { try? MountCalls.unmount(Self.path, flags: 0) }
     }
-}
-
-private func read(_ file: FileDescriptor) throws -> String {
-    var buffer = [UInt8](repeating: 0, count: 64)
-    // Safe: lent for the call.
-    let count = try unsafe buffer.withUnsafeMutableBytes { unsafe try file.read(fromAbsoluteOffset: 0, into: $0) }
-    return String(decoding: buffer[..<count], as: UTF8.self)
 }
