@@ -15,10 +15,15 @@ enum Interrupt: Error {
     static func watch() {
         // The flag is made here, before a handler can want it: making it is nothing that a handler may do.
         flag.store(0, ordering: .relaxed)
+        var set = sigset_t()
+        unsafe sigemptyset(&set)
         for number in [SIGINT, SIGTERM, SIGHUP] {
+            unsafe sigaddset(&set, number)
             // Safe: storing into a lock-free atomic is all that the handler does (signal-safety(7)).
             signal(number) { Interrupt.flag.store($0, ordering: .relaxed) }
         }
+        // A parent may have blocked them for all its children.
+        unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
     }
 
     static func check() throws(Interrupt) {

@@ -92,7 +92,7 @@ extension PassthroughFS {
         // The descriptor outlives the answer: the kernel holds the inode while it opens it. `O_PATH`, for a writable one
         // kept by the kernel would make running the source's file fail with ETXTBSY, and a remount read-only with EBUSY.
         case .passThrough:
-            io = .passthrough(inode.descriptor)
+            io = .passthrough(inode.descriptor, otherwise: options.cache == .none ? .direct : .cached)
         case .throughDaemon:
             switch options.cache {
             case .auto: io = .cached

@@ -7,10 +7,8 @@ import Testing
 @Suite(.serialized, .enabled(if: Machine.mountsAreDue, "mounting takes root and /dev/fuse"), .timeLimit(.minutes(5)))
 struct CommandTests {
     /// The binary, built beside the tests.
-    static let command: String = {
-        let tests = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL ?? Bundle.main.bundleURL
-        return tests.deletingLastPathComponent().appendingPathComponent("passthroughfs").path
-    }()
+    static let command = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        .appendingPathComponent("passthroughfs").path
 
     static func withDirectory(_ body: (String) throws -> Void) throws {
         let path = FileManager.default.temporaryDirectory.path + "/passthroughfs-command-\(UUID().uuidString)"
@@ -91,7 +89,7 @@ struct CommandTests {
     }
 
     @Test(arguments: [
-        ("mount nowhere mount", "passthroughfs: nowhere: no such directory (the source must exist)", 1),
+        ("mount nowhere mount", "passthroughfs: nowhere: not found (create it, or name a directory that exists", 1),
         ("mount source/file mount", "passthroughfs: source/file: not a directory (source must be one)", 1),
         ("mount source nowhere", "passthroughfs: nowhere: no such directory (make it first: the mountpoint must exist)", 1),
         ("mount source source/file", "passthroughfs: source/file: not a directory (the mountpoint must be one)", 1),

@@ -72,12 +72,8 @@ final class InodeBackings: Sendable {
     func admit(_ node: NodeID, _ wish: Opened.IO) -> Admission {
         if let joined = withRecords(of: node, { Self.join(&$0, node, wish) }) { return joined }
         // Nothing of this node is open.
-        var first = Mode.cached
-        switch wish {
-        case .cached, .keepingCache: first = .cached
-        case .direct: first = .direct
-        case .passthrough(let file): if let id = register(file) { first = .passthrough(id) }
-        }
+        var first = wish.served == .direct ? Mode.direct : .cached
+        if case .passthrough(let file, _) = wish, let id = register(file) { first = .passthrough(id) }
         let admission = withRecords(of: node) { records in
             if let joined = Self.join(&records, node, wish) { return joined }
             records[node] = Record(mode: first, opens: 1)
@@ -102,18 +98,18 @@ final class InodeBackings: Sendable {
     private static func join(_ records: inout [NodeID: Record], _ node: NodeID, _ wish: Opened.IO) -> Admission? {
         guard var record = records[node] else { return nil }
         record.opens += 1
-        if record.mode == .direct, wish.isCached { record.mode = .cached }
+        if record.mode == .direct, !wish.isPassthrough, wish.served != .direct { record.mode = .cached }
         records[node] = record
         return admission(record.mode, wish)
     }
 
     private static func admission(_ mode: Mode, _ wish: Opened.IO) -> Admission {
-        switch (mode, wish) {
-        case (.passthrough(let id), .passthrough): Admission(flags: .passthrough, backing: id)
+        switch (mode, wish.served) {
+        case (.passthrough(let id), _) where wish.isPassthrough: Admission(flags: .passthrough, backing: id)
         case (.passthrough(let id), _): Admission(flags: [.passthrough, .directIO], backing: id)
         case (.direct, _), (.cached, .direct): Admission(flags: .directIO)
         case (.cached, .keepingCache): Admission(flags: .keepCache)
-        case (.cached, _): Admission(flags: [])
+        case (.cached, .cached): Admission(flags: [])
         }
     }
 
@@ -150,10 +146,17 @@ final class InodeBackings: Sendable {
 }
 
 extension Opened.IO {
-    fileprivate var isCached: Bool {
+    fileprivate var isPassthrough: Bool {
+        if case .passthrough = self { true } else { false }
+    }
+
+    /// How it goes where it is not passed through.
+    fileprivate var served: Served {
         switch self {
-        case .cached, .keepingCache: true
-        case .direct, .passthrough: false
+        case .cached: .cached
+        case .keepingCache: .keepingCache
+        case .direct: .direct
+        case .passthrough(_, let otherwise): otherwise
         }
     }
 }

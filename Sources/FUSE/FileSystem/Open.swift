@@ -48,7 +48,8 @@ public struct Opened: Sendable {
         /// Through the kernel's page cache; the filesystem sees what the cache lacks. What is cached of earlier opens
         /// is dropped now.
         case cached
-        /// As `cached`, and what is cached of earlier opens is still good. C counterpart: `FOPEN_KEEP_CACHE`.
+        /// As `cached`, and what is cached of earlier opens is still good. Not for an inode that is opened in passthrough
+        /// at other times: what is written then does not reach the cache. C counterpart: `FOPEN_KEEP_CACHE`.
         case keepingCache
         /// Each read and write goes to the filesystem. C counterpart: `FOPEN_DIRECT_IO`.
         case direct
@@ -56,8 +57,15 @@ public struct Opened: Sendable {
         /// opened with `O_PATH`; it must stay open until the session has answered, no longer: the kernel keeps its
         /// own. All opens of an inode share one registration, so they must name the same file.
         ///
-        /// Where passthrough cannot be had, the open goes on as `cached`, and the session says why once.
-        case passthrough(FileDescriptor)
+        /// Where passthrough cannot be had, the open goes on as `otherwise` says, and the session says why once.
+        case passthrough(FileDescriptor, otherwise: Served = .cached)
+
+        /// How a file is served where it is not passed through.
+        public enum Served: Sendable {
+            case cached
+            case keepingCache
+            case direct
+        }
     }
 }
 
