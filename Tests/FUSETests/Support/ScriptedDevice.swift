@@ -28,12 +28,23 @@ final class ScriptedDevice: Device {
     /// Called for each registration, without a lock: a place to let others go first.
     let whileOpening: @Sendable () -> Void
 
-    init(script: [Errno?] = [], reusesIDs: Bool = false, whileOpening: @escaping @Sendable () -> Void = {}) {
+    /// What stands against further lanes.
+    let laneRefusal: Errno?
+
+    init(
+        script: [Errno?] = [], reusesIDs: Bool = false, laneRefusal: Errno? = nil,
+        whileOpening: @escaping @Sendable () -> Void = {}
+    ) {
+        self.laneRefusal = laneRefusal
         backings = Mutex(Backings(script: script, reusesIDs: reusesIDs))
         self.whileOpening = whileOpening
     }
 
-    func makeLane() throws(Errno) -> any Lane { ScriptedLane() }
+    /// A lane by which nothing comes: it is over at once.
+    func makeLane() throws(Errno) -> any Lane {
+        if let laneRefusal { throw laneRefusal }
+        return ScriptedLane()
+    }
 
     func openBacking(_ map: BackingMap) throws(Errno) -> BackingID {
         whileOpening()
