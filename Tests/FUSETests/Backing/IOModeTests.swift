@@ -86,6 +86,24 @@ import Testing
         device.expectBalance(backings)
     }
 
+    /// Where it is not passed through: idle, next to cached opens, next to direct ones.
+    @Test(arguments: [
+        (Opened.IO.Served.cached, OpenFlags([]), OpenFlags([])), (.keepingCache, .keepCache, .keepCache),
+        (.direct, .directIO, .directIO),
+    ])
+    func whatIsNotPassedThroughIsServedAsTheFilesystemSays(served: Opened.IO.Served, idle: OpenFlags, besideCached: OpenFlags) {
+        let backings = InodeBackings(ScriptedDevice(), isAvailable: false, logger: .silent)
+        let wish = Opened.IO.passthrough(Self.file, otherwise: served)
+        #expect(backings.admit(1, wish) == .init(flags: idle, backing: nil))
+        _ = backings.admit(2, .cached)
+        #expect(backings.admit(2, wish) == .init(flags: besideCached, backing: nil))
+        _ = backings.admit(3, .direct)
+        #expect(backings.admit(3, wish) == .init(flags: .directIO, backing: nil))
+        // Among those that are passed through it is too.
+        let available = InodeBackings(ScriptedDevice(), isAvailable: true, logger: .silent)
+        for _ in 0..<2 { #expect(available.admit(1, wish) == .init(flags: .passthrough, backing: Self.one)) }
+    }
+
     @Test func nodesHaveNothingToDoWithEachOther() {
         let device = ScriptedDevice()
         let backings = InodeBackings(device, isAvailable: true, logger: .silent)

@@ -40,8 +40,11 @@ import Testing
 
         private func open(_ generator: inout SplitMix64) {
             let node = NodeID(rawValue: UInt64.random(in: 1...3, using: &generator))
-            let wishes: [Opened.IO] = [.cached, .keepingCache, .direct, .passthrough(FileDescriptor(rawValue: 0))]
-            let wish = wishes[Int.random(in: 0..<4, using: &generator)]
+            let file = FileDescriptor(rawValue: 0)
+            let wishes: [Opened.IO] = [
+                .cached, .keepingCache, .direct, .passthrough(file), .passthrough(file), .passthrough(file, otherwise: .direct),
+            ]
+            let wish = wishes[Int.random(in: 0..<wishes.count, using: &generator)]
             if generator.next() % 8 == 0 { device.backings.withLock { $0.script = [.noMemory] } }
             let admission = backings.admit(node, wish)
             device.backings.withLock { $0.script = [] }
