@@ -77,12 +77,32 @@ import Testing
         #expect(stepped.device.backings.withLock { $0.wronglyClosed } == [])
     }
 
-    /// What the kernel finds wrong with a reply is no end of the connection, and hides nothing.
-    @Test func otherFailuresAreTold() throws {
-        let stepped = try Stepped(fileSystem)
+    /// What the kernel finds wrong with one reply is no end of the connection: its caller gets EIO.
+    @Test func aReplyThatTheKernelRefuses() throws {
+        let log = CapturedLog()
+        let stepped = try Stepped(fileSystem, options: SessionOptions(logger: log.logger))
         stepped.lane.failReply(with: .invalidArgument)
-        stepped.lane.send(request(.lookup, payload: Dispatched.name))
-        #expect(throws: Errno.invalidArgument) { try stepped.session.step(stepped.lane) }
+        let reply = try stepped.exchange(request(.lookup, payload: Dispatched.name))
+        #expect(reply == Reply(unique: 0x1122_3344_5566_7788, error: .ioError, body: []))
         #expect(fileSystem.takeCalls() == ["lookup a name in 7", "forget 39168 1"])
+        #expect(log.all == ["error: the kernel refused a reply: Invalid argument"])
+    }
+
+    /// The kernel may have ended the request by itself, or the connection in between.
+    @Test(arguments: [(Errno.noSuchFileOrDirectory, true), (.operationNotSupportedByDevice, false)])
+    func aRefusedReplyThatNobodyWaitsForAnyMore(errno: Errno, goesOn: Bool) throws {
+        let stepped = try Stepped(fileSystem)
+        stepped.lane.failReply(with: .noMemory)
+        stepped.lane.failReply(with: errno)
+        stepped.lane.send(request(.lookup, payload: Dispatched.name))
+        #expect(try stepped.session.step(stepped.lane) == goesOn)
+        #expect(stepped.lane.takeReplies() == [])
+    }
+
+    @Test func aDeviceThatRefusesEvenTheError() throws {
+        let stepped = try Stepped(fileSystem)
+        for _ in 0..<2 { stepped.lane.failReply(with: .notPermitted) }
+        stepped.lane.send(request(.lookup, payload: Dispatched.name))
+        #expect(throws: Errno.notPermitted) { try stepped.session.step(stepped.lane) }
     }
 }
