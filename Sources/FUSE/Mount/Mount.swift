@@ -32,7 +32,7 @@ public final class Mount<FS: FileSystem>: Sendable {
         do {
             // The connection's folder in fusectl has the mount's minor device number for its name.
             guard let number = try MountTable.topmost(at: target)?.connection else {
-                throw MountError(target, "the mount is not in /proc/self/mountinfo", remedy: "is /proc mounted?")
+                throw MountError(target, "the mount is not in /proc/self/mountinfo", remedy: "it was unmounted at once, or /proc is not mounted")
             }
             let lane = try device.firstLane()
             session = try Session(fileSystem, device: device, lane: lane, options: options.session)
@@ -60,9 +60,9 @@ public final class Mount<FS: FileSystem>: Sendable {
 
     /// Ends the connection at once, and takes the mount out of the tree: what is under way fails with ECONNABORTED, and
     /// so does all that comes later. C counterpart: `MNT_FORCE`, or `abort` in the folder of the connection in fusectl
-    /// where the mount is detached already.
+    /// where the mount is detached already, or something else is mounted on top of it.
     public func abort() throws(MountError) {
-        if isInMountTable {
+        if isTopmost {
             try unmount(flags: CLINUX_MNT_FORCE | CLINUX_MNT_DETACH)
             return
         }
@@ -76,9 +76,9 @@ public final class Mount<FS: FileSystem>: Sendable {
         }
     }
 
-    /// Whether the mount is still in the tree.
-    var isInMountTable: Bool {
-        ((try? MountTable.entries()) ?? []).contains { $0.mountpoint == mountpoint && $0.connection == connectionNumber }
+    /// Whether the mount is still in the tree, with nothing on top of it.
+    private var isTopmost: Bool {
+        do { return try MountTable.topmost(at: mountpoint)?.connection == connectionNumber } catch { return false }
     }
 
     private func unmount(flags: Int) throws(MountError) {
@@ -114,7 +114,7 @@ public func unmount(_ path: FilePath, lazily: Bool = false) throws(MountError) {
     do throws(Errno) { target = try MountCalls.realPath(path.string) } catch .socketNotConnected, .connectionAbort {
         target = path.string
     } catch {
-        throw .mountpoint(path.string, error)
+        throw .unmount(path.string, error)
     }
     let top: MountTableEntry?
     do throws(Errno) { top = try MountTable.topmost(at: target) } catch { throw .unmount(target, error) }

@@ -61,7 +61,7 @@ final class WorkerPool<FS: FileSystem>: Sendable {
         self.session = session
         self.device = device
         self.limits = limits
-        do { endPipe = try FileDescriptor.pipe() } catch { throw error as? Errno ?? .ioError }
+        endPipe = try makePipe()
     }
 
     deinit { try? endPipe.readEnd.close() }
