@@ -109,13 +109,8 @@ public final class Mount<FS: FileSystem>: Sendable {
 /// - Parameter lazily: take it out of the tree even while it is in use. C counterpart: `MNT_DETACH`.
 /// - Throws: ``MountError`` where no FUSE filesystem is mounted there, or it is in use.
 public func unmount(_ path: FilePath, lazily: Bool = false) throws(MountError) {
-    // Into a dead mount no path can be resolved: it is then looked up as it was given.
     let target: String
-    do throws(Errno) { target = try MountCalls.realPath(path.string) } catch .socketNotConnected, .connectionAbort {
-        target = path.string
-    } catch {
-        throw .unmount(path.string, error)
-    }
+    do throws(Errno) { target = try MountCalls.mountpointPath(path.string) } catch { throw .unmount(path.string, error) }
     let top: MountTableEntry?
     do throws(Errno) { top = try MountTable.topmost(at: target) } catch { throw .unmount(target, error) }
     guard let top else { throw MountError(target, "nothing is mounted here") }

@@ -17,6 +17,18 @@ enum MountCalls {
         return unsafe String(cString: resolved)
     }
 
+    /// The path from the root of a mountpoint, also of one whose server is gone: into that no path can be resolved, but up
+    /// to it.
+    static func mountpointPath(_ path: String) throws(Errno) -> String {
+        do throws(Errno) { return try realPath(path) } catch {
+            let whole = FilePath(path)
+            guard [.socketNotConnected, .connectionAbort].contains(error), let name = whole.lastComponent, name.kind == .regular
+            else { throw error }
+            let parent = whole.removingLastComponent()
+            return FilePath(try realPath(parent.isEmpty ? "." : parent.string)).appending(name).string
+        }
+    }
+
     static func mode(of path: String) throws(Errno) -> mode_t {
         var status = stat()
         // Safe: the structure is filled within the call.
