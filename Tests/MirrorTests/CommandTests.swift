@@ -98,7 +98,7 @@ struct CommandTests {
         ("mount --cache sometimes source mount", "sometimes", 64),
         ("mount --passthrough maybe source mount", "maybe", 64),
         ("mount source", "Missing expected argument '<mountpoint>'", 64),
-        ("unmount nowhere", "passthroughfs: nowhere: no such directory", 1),
+        ("unmount nowhere", "passthroughfs: nowhere: No such file or directory", 1),
         ("unmount /proc", "passthroughfs: /proc: not a FUSE filesystem, but proc (use umount(8))", 1),
         ("demo --size 0", "--size takes a number of MiB", 64),
         ("demo --directory /nowhere", "passthroughfs: /nowhere: no temporary directory can be made here", 1),
