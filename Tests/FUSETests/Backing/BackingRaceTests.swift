@@ -35,12 +35,12 @@ import Testing
     }
 
     /// Both find the inode idle, both register: one of the two registrations serves both, the other goes back.
-    @Test func twoFirstOpensAtOnceShareOneRegistration() async throws {
+    @Test func twoFirstOpensAtOnceShareOneRegistration() throws {
         let meeting = Meeting(of: 2)
         let device = ScriptedDevice(whileOpening: { meeting.wait() })
         let backings = InodeBackings(device, isAvailable: true, logger: .silent)
         let opens = [started { backings.admit(5, Self.pass) }, started { backings.admit(5, Self.pass) }]
-        let (first, second) = (try await opens[0].value, try await opens[1].value)
+        let (first, second) = (try opens[0].value(), try opens[1].value())
         #expect(first == second)
         #expect(first.flags == .passthrough)
         let state = device.backings.withLock { $0 }
@@ -72,7 +72,7 @@ import Testing
     }
 
     /// Many threads, few inodes. All answers that stand at one moment name the same registration, or none.
-    @Test func aCrowd() async throws {
+    @Test func aCrowd() throws {
         let device = ScriptedDevice(reusesIDs: true)
         let backings = InodeBackings(device, isAvailable: true, logger: .silent)
         let kernel = Mutex(KernelModel())
@@ -94,7 +94,7 @@ import Testing
                 return failures
             }
         }
-        for worker in workers { #expect(try await worker.value == 0, "EIO; SWIFT_FUSE_SEED=\(seed)") }
+        for worker in workers { #expect(try worker.value() == 0, "EIO; SWIFT_FUSE_SEED=\(seed)") }
         device.expectBalance(backings)
     }
 }

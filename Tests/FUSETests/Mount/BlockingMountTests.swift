@@ -51,26 +51,26 @@ func openAndSync(_ path: String) -> Int32 {
 extension MountTests {
     /// Calls that block inside handlers.
     @Suite struct BlockingMountTests {
-        @Test func thirtyTwoBlockedCallsAndAStatThatStillAnswers() async throws {
+        @Test func thirtyTwoBlockedCallsAndAStatThatStillAnswers() throws {
             let fileSystem = BlockingFS(files: 33)
-            try await withMount(fileSystem) { mount in
+            try withMount(fileSystem) { mount in
                 // Whatever happens, nobody stays inside.
                 defer { fileSystem.release(callers: 64) }
                 let path = mount.mountpoint
                 let before = mount.pool.threadCount
                 let calls = (0..<32).map { index in started { openAndSync("\(path)/f\(index)") } }
-                try #require(try await blocking { fileSystem.awaitEntered(32) }, "not all 32 got in")
+                try #require(fileSystem.awaitEntered(32), "not all 32 got in")
                 #expect(mount.pool.threadCount >= 33)
-                let stat = try await shell("stat -c %s \"$1/f32\"", path)
+                let stat = try shell("stat -c %s \"$1/f32\"", path)
                 #expect(stat == Outcome(status: 0, output: "14\n", errors: ""))
                 fileSystem.release(callers: 32)
-                for call in calls { #expect(try await call.value == 0) }
+                for call in calls { #expect(try call.value() == 0) }
                 #expect(mount.session.counters[.fsync] == 32)
 
                 // The threads that are too many go home, one with each request that is done.
                 let limit = ThreadLimits().idle + 1
                 for _ in 0..<40 where mount.pool.threadCount > limit {
-                    _ = try await shell("for i in 0 1 2 3 4 5 6 7 8 9; do stat \"$1/f$i\"; done", path)
+                    _ = try shell("for i in 0 1 2 3 4 5 6 7 8 9; do stat \"$1/f$i\"; done", path)
                 }
                 #expect(mount.pool.threadCount <= limit)
                 #expect(mount.pool.threadCount >= before)
@@ -79,10 +79,10 @@ extension MountTests {
         }
 
         /// At the bound further requests wait, and are served when one comes out.
-        @Test func theBoundIsToldOnceAndHolds() async throws {
+        @Test func theBoundIsToldOnceAndHolds() throws {
             let log = CapturedLog()
             let fileSystem = BlockingFS(files: 8)
-            try await withMount(fileSystem, configure: { options in
+            try withMount(fileSystem, configure: { options in
                 options.session.logger = log.logger
                 options.session.passthrough = .off
                 options.threads = ThreadLimits(initial: 1, maximum: 4)
@@ -90,27 +90,27 @@ extension MountTests {
                 defer { fileSystem.release(callers: 64) }
                 let path = mount.mountpoint
                 let calls = (0..<8).map { index in started { openAndSync("\(path)/f\(index)") } }
-                try #require(try await blocking { fileSystem.awaitEntered(4) })
+                try #require(fileSystem.awaitEntered(4))
                 #expect(mount.pool.threadCount == 4)
                 fileSystem.release(callers: 8)
-                for call in calls { #expect(try await call.value == 0) }
+                for call in calls { #expect(try call.value() == 0) }
                 #expect(log.all == ["warning: all 4 threads are inside calls: further requests wait"])
             }
         }
 
-        @Test func abortFailsBlockedCallersAndEndsTheSession() async throws {
+        @Test func abortFailsBlockedCallersAndEndsTheSession() throws {
             let fileSystem = BlockingFS(files: 4)
-            try await withMount(fileSystem) { mount in
+            try withMount(fileSystem) { mount in
                 defer { fileSystem.release(callers: 64) }
                 let path = mount.mountpoint
                 let calls = (0..<4).map { index in started { openAndSync("\(path)/f\(index)") } }
-                try #require(try await blocking { fileSystem.awaitEntered(4) })
-                try await blocking { try mount.abort() }
+                try #require(fileSystem.awaitEntered(4))
+                try mount.abort()
                 // The callers need no handler to come out.
-                for call in calls { #expect(try await call.value == ECONNABORTED) }
+                for call in calls { #expect(try call.value() == ECONNABORTED) }
                 #expect(fileSystem.stops.load(ordering: .relaxed) == 0, "stopped while methods are running")
                 fileSystem.release(callers: 4)
-                try await blocking { mount.wait() }
+                mount.wait()
                 #expect(fileSystem.stops.load(ordering: .relaxed) == 1)
                 #expect(mount.pool.threadCount == 0)
                 #expect(mount.pool.failure == nil)

@@ -12,21 +12,21 @@ import Testing
 extension MountTests {
     /// What users see of a filesystem of a few lines.
     @Suite struct HelloMountTests {
-        @Test func readListAndStat() async throws {
-            try await withMount(OneFileFS()) { mount in
-                let seen = try await shell("cd \"$1\" && ls -1 && cat hello && stat -c '%F %s %i' hello", mount.mountpoint)
+        @Test func readListAndStat() throws {
+            try withMount(OneFileFS()) { mount in
+                let seen = try shell("cd \"$1\" && ls -1 && cat hello && stat -c '%F %s %i' hello", mount.mountpoint)
                 #expect(seen == Outcome(status: 0, output: "hello\nHello, world!\nregular file 14 2\n", errors: ""))
                 #expect(mount.session.counters[.read] == 1)
-                let missing = try await shell("cat \"$1/none\"", mount.mountpoint)
+                let missing = try shell("cat \"$1/none\"", mount.mountpoint)
                 #expect(missing.status == 1)
                 #expect(missing.errors.hasSuffix("/none: No such file or directory\n"))
-                let write = try await shell("echo x > \"$1/new\"", mount.mountpoint)
+                let write = try shell("echo x > \"$1/new\"", mount.mountpoint)
                 #expect(write.status != 0)
             }
         }
 
-        @Test func whatIsMountedShows() async throws {
-            try await withMount(OneFileFS(), configure: { options in
+        @Test func whatIsMountedShows() throws {
+            try withMount(OneFileFS(), configure: { options in
                 options.source = "a source"
                 options.subtype = "hello"
                 options.readOnly = true
@@ -36,34 +36,34 @@ extension MountTests {
                 #expect(entry.type == "fuse.hello")
                 #expect(entry.isFUSE)
                 #expect(entry.connection == mount.connectionNumber)
-                let write = try await shell("echo x > \"$1/hello\"", mount.mountpoint)
+                let write = try shell("echo x > \"$1/hello\"", mount.mountpoint)
                 #expect(write.errors.hasSuffix("Read-only file system\n"))
             }
         }
 
-        @Test func aListingOfManyEntries() async throws {
+        @Test func aListingOfManyEntries() throws {
             struct ManyFS: TinyFS {
                 let names = (0..<5000).map { "entry-\($0)" }
             }
-            try await withMount(ManyFS()) { mount in
-                let seen = try await shell("ls -1U \"$1\"", mount.mountpoint)
+            try withMount(ManyFS()) { mount in
+                let seen = try shell("ls -1U \"$1\"", mount.mountpoint)
                 #expect(seen.status == 0)
                 #expect(seen.output.split(separator: "\n").map(String.init) == ManyFS().names)
             }
         }
 
         /// The kernel says what it said no more, and hears ENOSYS once only.
-        @Test func whatIsNotImplementedIsAskedForOnce() async throws {
-            try await withMount(OneFileFS()) { mount in
+        @Test func whatIsNotImplementedIsAskedForOnce() throws {
+            try withMount(OneFileFS()) { mount in
                 let script = "for i in 1 2 3; do cat \"$1/hello\"; done; sync -d \"$1/hello\" && sync -d \"$1/hello\""
-                let seen = try await shell(script, mount.mountpoint)
+                let seen = try shell(script, mount.mountpoint)
                 #expect(seen.status == 0)
                 #expect(mount.session.counters[.flush] == 1)
                 #expect(mount.session.counters[.fsync] == 1)
             }
         }
 
-        @Test func lookupsAndForgetsBalance() async throws {
+        @Test func lookupsAndForgetsBalance() throws {
             final class CountingFS: TinyFS {
                 let names = (0..<200).map { "n\($0)" }
                 let timeout = Timeout.zero
@@ -88,26 +88,26 @@ extension MountTests {
                 let even = DispatchSemaphore(value: 0)
             }
             let fileSystem = CountingFS()
-            try await withMount(fileSystem) { mount in
-                let seen = try await shell("cd \"$1\" && for i in 1 2 3; do stat n* > /dev/null || exit 1; done", mount.mountpoint)
+            try withMount(fileSystem) { mount in
+                let seen = try shell("cd \"$1\" && for i in 1 2 3; do stat n* > /dev/null || exit 1; done", mount.mountpoint)
                 #expect(seen.status == 0)
                 #expect(fileSystem.total.load(ordering: .relaxed) >= 600)
                 // A remount drops what the kernel knows of names: it forgets all but the root.
-                let isEven = try await blocking {
+                let isEven = try {
                     for _ in 0..<20 {
                         try MountCalls.mount("none", at: mount.mountpoint, type: "fuse", flags: 32, data: "")
                         if fileSystem.even.wait(timeout: .now() + .seconds(1)) == .success { return true }
                     }
                     return false
-                }
+                }()
                 #expect(isEven, "left: \(fileSystem.balance.withLock { $0 })")
                 #expect(fileSystem.balance.withLock { $0 } == [:])
             }
         }
 
         /// Programs that the server starts must not hold its connection, nor hide its end.
-        @Test func noDescriptorIsInherited() async throws {
-            try await withMount(OneFileFS()) { mount in
+        @Test func noDescriptorIsInherited() throws {
+            try withMount(OneFileFS()) { mount in
                 let files = FileManager.default
                 // Both ends of a pipe have its name.
                 let pipe = try files.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(mount.pool.ended.rawValue)")

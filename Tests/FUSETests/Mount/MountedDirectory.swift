@@ -22,27 +22,25 @@ final class TemporaryDirectory: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-/// Mounts a filesystem for the time of a test. Blocking calls on the mount go to threads of their own (`blocking`).
+/// Mounts a filesystem for the time of a test.
 func withMount<FS: FileSystem>(
     _ fileSystem: FS, configure: (inout MountOptions) -> Void = { _ in },
-    _ body: (Mount<FS>) async throws -> Void
-) async throws {
+    _ body: (Mount<FS>) throws -> Void
+) throws {
     let directory = try TemporaryDirectory()
     var options = MountOptions(logger: .silent)
     configure(&options)
-    let mount = try await { [options] in
-        try await blocking { try Mount(fileSystem, at: FilePath(directory.path), options: options) }
-    }()
+    let mount = try Mount(fileSystem, at: FilePath(directory.path), options: options)
     let watchdog = Watchdog { try? mount.abort() }
     defer { watchdog.cancel() }
     do {
-        try await body(mount)
+        try body(mount)
     } catch {
-        _ = try? await blocking { try mount.abort() }
+        _ = try? mount.abort()
         throw error
     }
     // What the body left mounted goes now; in use it must not be.
-    try await blocking {
+    do {
         do { try mount.unmount() } catch {
             try? mount.abort()
             throw error

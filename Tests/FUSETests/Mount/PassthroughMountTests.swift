@@ -22,46 +22,46 @@ extension MountTests {
 
         func withBackedMount(
             otherwise: Opened.IO? = nil, logger: Logger = .silent,
-            _ body: @escaping (Mount<BackedFS>, FilePath) async throws -> Void
-        ) async throws {
+            _ body: @escaping (Mount<BackedFS>, FilePath) throws -> Void
+        ) throws {
             let directory = try TemporaryDirectory()
             let path = FilePath(directory.path + "/source")
             try Self.content.write(toFile: path.string, atomically: false, encoding: .utf8)
             let source = try FileDescriptor.open(path, .readWrite)
             defer { try? source.close() }
             let fileSystem = BackedFS(source: source, otherwise: otherwise ?? .passthrough(source))
-            try await withMount(fileSystem, configure: { $0.session.logger = logger }) { mount in
+            try withMount(fileSystem, configure: { $0.session.logger = logger }) { mount in
                 #expect(mount.session.connection.passthrough == .available)
-                try await body(mount, FilePath(mount.mountpoint + "/file"))
+                try body(mount, FilePath(mount.mountpoint + "/file"))
             }
         }
 
         @Test(.enabled(if: isOffered, "passthrough takes Linux 6.9"))
-        func passedThroughDataNeverComesHere() async throws {
-            try await withBackedMount { mount, file in
+        func passedThroughDataNeverComesHere() throws {
+            try withBackedMount { mount, file in
                 let script = """
                     cat "$1" && printf 'New text, longer than it was before.\\n' 1<> "$1" && cat "$1" && tail -c +5 "$1" | wc -c \
                     && dd if="$1" bs=4096 iflag=direct status=none | wc -c
                     """
-                let seen = try await shell(script, file.string)
+                let seen = try shell(script, file.string)
                 let new = "New text, longer than it was before.\n"
                 #expect(seen == Outcome(status: 0, output: "\(Self.content)\(new)33\n37\n", errors: ""))
                 #expect(try self.content(of: mount) == new)
                 #expect(mount.session.counters[.open] >= 5)
                 #expect(mount.session.counters[.read] == 0)
                 #expect(mount.session.counters[.write] == 0)
-                try await self.expectNothingRegistered(mount)
+                try self.expectNothingRegistered(mount)
             }
         }
 
         @Test(.enabled(if: isOffered, "passthrough takes Linux 6.9"))
-        func everyMixOfOpensReadsAndWritesTheOneFile() async throws {
-            try await withBackedMount { mount, path in
+        func everyMixOfOpensReadsAndWritesTheOneFile() throws {
+            try withBackedMount { mount, path in
                 let source = mount.session.fileSystem.source
                 let wishes: [Opened.IO] = [.cached, .keepingCache, .direct, .passthrough(source)]
                 for order in 0..<64 {
                     let chosen = [wishes[order & 3], wishes[order >> 2 & 3], wishes[order >> 4]]
-                    try await blocking {
+                    do {
                         var files: [FileDescriptor] = []
                         defer { for file in files { try? file.close() } }
                         for (index, wish) in chosen.enumerated() {
@@ -78,14 +78,14 @@ extension MountTests {
                         }
                     }
                 }
-                try await self.expectNothingRegistered(mount)
+                try self.expectNothingRegistered(mount)
             }
         }
 
         /// As shells do it: one writes while others, opened in other ways, read.
         @Test(.enabled(if: isOffered, "passthrough takes Linux 6.9"))
-        func opensThatOvertakeEachOther() async throws {
-            try await withBackedMount(otherwise: .direct) { mount, path in
+        func opensThatOvertakeEachOther() throws {
+            try withBackedMount(otherwise: .direct) { mount, path in
                 let fileSystem = mount.session.fileSystem
                 let source = fileSystem.source
                 let users = (0..<6).map { user in
@@ -98,15 +98,15 @@ extension MountTests {
                         }
                     }
                 }
-                for user in users { try await user.value }
-                try await self.expectNothingRegistered(mount)
+                for user in users { try user.value() }
+                try self.expectNothingRegistered(mount)
             }
         }
 
         @Test(.enabled(if: isOffered, "passthrough takes Linux 6.9"))
-        func whatCannotBeRegisteredIsServedAndToldOnce() async throws {
+        func whatCannotBeRegisteredIsServedAndToldOnce() throws {
             let log = CapturedLog()
-            try await withBackedMount(logger: log.logger) { mount, path in
+            try withBackedMount(logger: log.logger) { mount, path in
                 let pipe = try FileDescriptor.pipe()
                 defer {
                     try? pipe.readEnd.close()
@@ -114,23 +114,23 @@ extension MountTests {
                 }
                 for _ in 0..<3 {
                     mount.session.fileSystem.wish(.passthrough(pipe.readEnd))
-                    let seen = try await shell("cat \"$1\"", path.string)
+                    let seen = try shell("cat \"$1\"", path.string)
                     #expect(seen == Outcome(status: 0, output: Self.content, errors: ""))
                 }
                 #expect(mount.session.counters[.read] >= 1)
                 #expect(log.all == ["warning: a file is served without passthrough: the kernel did not take it: Invalid argument"])
-                try await self.expectNothingRegistered(mount)
+                try self.expectNothingRegistered(mount)
             }
         }
 
-        @Test func switchedOffItIsServedFromHere() async throws {
+        @Test func switchedOffItIsServedFromHere() throws {
             let directory = try TemporaryDirectory()
             try Self.content.write(toFile: directory.path + "/source", atomically: false, encoding: .utf8)
             let source = try FileDescriptor.open(FilePath(directory.path + "/source"), .readWrite)
             defer { try? source.close() }
-            try await withMount(BackedFS(source: source, otherwise: .passthrough(source)), configure: { $0.session.passthrough = .off }) { mount in
+            try withMount(BackedFS(source: source, otherwise: .passthrough(source)), configure: { $0.session.passthrough = .off }) { mount in
                 #expect(mount.session.connection.passthrough == .off)
-                let seen = try await shell("cat \"$1\" && printf new 1<> \"$1\"", mount.mountpoint + "/file")
+                let seen = try shell("cat \"$1\" && printf new 1<> \"$1\"", mount.mountpoint + "/file")
                 #expect(seen == Outcome(status: 0, output: Self.content, errors: ""))
                 #expect(mount.session.counters[.read] == 1)
                 #expect(mount.session.counters[.write] == 1)
@@ -143,14 +143,14 @@ extension MountTests {
         }
 
         /// Releases follow close(2) on their own; those that an unmount overtakes never come.
-        private func expectNothingRegistered(_ mount: Mount<BackedFS>) async throws {
-            let areAllReleased = try await blocking {
+        private func expectNothingRegistered(_ mount: Mount<BackedFS>) throws {
+            let areAllReleased = try {
                 for _ in 0..<mount.session.counters[.open]
                 where mount.session.fileSystem.released.wait(timeout: .now() + .seconds(10)) == .timedOut { return false }
                 try mount.unmount()
                 mount.wait()
                 return true
-            }
+            }()
             #expect(areAllReleased)
             #expect(mount.session.backings.registered == 0)
             #expect(mount.session.counters[.open] == mount.session.counters[.release])

@@ -10,9 +10,9 @@ struct Outcome: Equatable, Sendable {
     var errors: String
 }
 
-/// Runs a shell script to its end, on a thread of its own. For I/O on a mount: this process then cannot be what it waits for.
-func shell(_ script: String, _ arguments: String...) async throws -> Outcome {
-    try await blocking { try run("/bin/sh", ["-c", script, "sh"] + arguments) }
+/// Runs a shell script to its end.
+func shell(_ script: String, _ arguments: String...) throws -> Outcome {
+    try run("/bin/sh", ["-c", script, "sh"] + arguments)
 }
 
 private func run(_ program: String, _ arguments: [String]) throws -> Outcome {

@@ -11,92 +11,92 @@ import Testing
 extension MountTests {
     /// `Mount.serve` in a process of its own: what signals do to it.
     @Suite struct ServeTests {
-        func withProgram(_ body: (ServedProgram) async throws -> Void) async throws {
-            let program = try await ServedProgram()
-            do { try await body(program) } catch {
-                await program.cleanUp()
+        func withProgram(_ body: (ServedProgram) throws -> Void) throws {
+            let program = try ServedProgram()
+            do { try body(program) } catch {
+                program.cleanUp()
                 throw error
             }
             let remains = try isMounted(program.path)
             #expect(!remains, "left mounted")
-            await program.cleanUp()
+            program.cleanUp()
         }
 
         @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
-        func aSignalUnmountsAndEndsWithSuccess(signal: Int32) async throws {
-            try await withProgram { program in
-                let seen = try await shell("cat \"$1/hello\"", program.path)
+        func aSignalUnmountsAndEndsWithSuccess(signal: Int32) throws {
+            try withProgram { program in
+                let seen = try shell("cat \"$1/hello\"", program.path)
                 #expect(seen == Outcome(status: 0, output: "Hello, world!\n", errors: ""))
                 program.send(signal)
-                let status = try await program.ended()
+                let status = try program.ended()
                 #expect(status == 0)
             }
         }
 
         /// However early it comes: here right after mount(2).
-        @Test func aSignalAtOnce() async throws {
+        @Test func aSignalAtOnce() throws {
             for _ in 0..<10 {
-                try await withProgram { program in
+                try withProgram { program in
                     program.send(SIGTERM)
-                    let status = try await program.ended()
+                    let status = try program.ended()
                     #expect(status == 0)
                 }
             }
         }
 
-        @Test func unmountedByAnother() async throws {
-            try await withProgram { program in
+        @Test func unmountedByAnother() throws {
+            try withProgram { program in
                 let path = FilePath(program.path)
                 // It serves: before that, being unmounted is a failure to mount.
-                let seen = try await shell("cat \"$1/hello\"", path.string)
+                let seen = try shell("cat \"$1/hello\"", path.string)
                 #expect(seen.status == 0)
-                try await blocking { try unmount(path) }
-                let status = try await program.ended()
+                try unmount(path)
+                let status = try program.ended()
                 #expect(status == 0)
             }
         }
 
         /// In use, it is taken out of the tree, served on, and ends with its last user.
-        @Test func aSignalWhileAFileIsOpen() async throws {
-            try await withProgram { program in
+        @Test func aSignalWhileAFileIsOpen() throws {
+            try withProgram { program in
                 let path = program.path
-                let file = try await blocking { try FileDescriptor.open(FilePath(path + "/hello"), .readOnly) }
+                let file = try FileDescriptor.open(FilePath(path + "/hello"), .readOnly)
                 program.send(SIGTERM)
-                let seen: String? = try await blocking {
+                let seen: String? = try {
                     defer { try? file.close() }
                     return try awaitMount(at: path, isThere: false) ? text(of: file) : nil
-                }
+                }()
                 #expect(seen == "Hello, world!\n")
-                let status = try await program.ended()
+                let status = try program.ended()
                 #expect(status == 0)
             }
         }
 
-        @Test func aSecondSignalEndsItAtOnce() async throws {
-            try await withProgram { program in
+        @Test func aSecondSignalEndsItAtOnce() throws {
+            try withProgram { program in
                 let path = program.path
-                let file = try await blocking { try FileDescriptor.open(FilePath(path + "/hello"), .readOnly) }
+                let file = try FileDescriptor.open(FilePath(path + "/hello"), .readOnly)
                 defer { try? file.close() }
                 program.send(SIGTERM)
-                let isGone = try await blocking { try awaitMount(at: path, isThere: false) }
+                let isGone = try awaitMount(at: path, isThere: false)
                 #expect(isGone)
                 program.send(SIGINT)
-                let status = try await program.ended()
+                let status = try program.ended()
                 #expect(status == 0)
                 #expect(throws: Errno.self) { try text(of: file) }
             }
         }
 
         /// Killed, it leaves a dead mount, which says so and goes by `unmount`.
-        @Test func killed() async throws {
-            try await withProgram { program in
+        @Test func killed() throws {
+            try withProgram { program in
                 program.send(SIGKILL)
-                let status = try await program.ended()
+                let status = try program.ended()
                 #expect(status == 128 + SIGKILL)
                 let path = program.path
-                let seen = try await shell("cat \"$1/hello\"", path)
+                let seen = try shell("cat \"$1/hello\"", path)
                 #expect(seen.errors.hasSuffix("Transport endpoint is not connected\n"))
-                try await blocking {
+                do {
                     let error = #expect(throws: MountError.self) {
                         try Mount(OneFileFS(), at: FilePath(path), options: MountOptions(logger: .silent))
                     }

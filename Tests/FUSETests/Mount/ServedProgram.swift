@@ -14,9 +14,9 @@ final class ServedProgram: Sendable {
     private let child: Child
 
     /// Started, and its mount in the tree.
-    init() async throws {
+    init() throws {
         let directory = try TemporaryDirectory()
-        let child = try await blocking {
+        let child = try {
             let child = try Child(Self.program, [directory.path])
             do {
                 let isMounted = try awaitMount(at: directory.path, isThere: true)
@@ -26,7 +26,7 @@ final class ServedProgram: Sendable {
                 child.end()
                 throw error
             }
-        }
+        }()
         self.directory = directory
         self.child = child
         process = child.process
@@ -37,18 +37,18 @@ final class ServedProgram: Sendable {
     func send(_ signal: Int32) { kill(process, signal) }
 
     /// How it ended: its status, or 128 and the signal. Nil: it runs on.
-    func ended(within seconds: Int = 20) async throws -> Int32? {
+    func ended(within seconds: Int = 20) throws -> Int32? {
         let child = child
-        return try await blocking { child.ended(within: seconds) }
+        return child.ended(within: seconds)
     }
 
     /// Ends it and its mount, whatever has gone wrong.
-    func cleanUp() async {
+    func cleanUp() {
         let (child, path) = (child, path)
-        _ = try? await blocking {
+        _ = try? {
             child.end()
             while try isMounted(path) { try unmount(FilePath(path), lazily: true) }
-        }
+        }()
     }
 
     /// It lies next to the tests in the build folder.

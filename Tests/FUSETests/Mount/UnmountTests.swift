@@ -11,10 +11,10 @@ import Testing
 extension MountTests {
     /// The ways a mount ends.
     @Suite struct UnmountTests {
-        @Test func idle() async throws {
+        @Test func idle() throws {
             let fileSystem = BlockingFS(files: 1)
-            try await withMount(fileSystem) { mount in
-                try await blocking {
+            try withMount(fileSystem) { mount in
+                do {
                     try mount.unmount()
                     mount.wait()
                 }
@@ -23,23 +23,23 @@ extension MountTests {
                 #expect(mount.pool.threadCount == 0)
                 #expect(fileSystem.stops.load(ordering: .relaxed) == 1)
                 // Once more is no error: it is gone.
-                try await blocking { try mount.unmount() }
+                try mount.unmount()
             }
         }
 
-        @Test func byUmount() async throws {
-            try await withMount(OneFileFS()) { mount in
-                let seen = try await shell("umount \"$1\"", mount.mountpoint)
+        @Test func byUmount() throws {
+            try withMount(OneFileFS()) { mount in
+                let seen = try shell("umount \"$1\"", mount.mountpoint)
                 #expect(seen == Outcome(status: 0, output: "", errors: ""))
-                try await blocking { mount.wait() }
+                mount.wait()
                 #expect(mount.pool.failure == nil)
             }
         }
 
-        @Test func inUse() async throws {
-            try await withMount(OneFileFS()) { mount in
+        @Test func inUse() throws {
+            try withMount(OneFileFS()) { mount in
                 let path = mount.mountpoint
-                try await blocking {
+                do {
                     let file = try FileDescriptor.open(FilePath(path + "/hello"), .readOnly)
                     defer { try? file.close() }
                     let error = #expect(throws: MountError.self) { try mount.unmount() }
@@ -57,10 +57,10 @@ extension MountTests {
             }
         }
 
-        @Test func detachedAndServedUntilTheLastCloses() async throws {
-            try await withMount(OneFileFS()) { mount in
+        @Test func detachedAndServedUntilTheLastCloses() throws {
+            try withMount(OneFileFS()) { mount in
                 let path = mount.mountpoint
-                try await blocking {
+                do {
                     let file = try FileDescriptor.open(FilePath(path + "/hello"), .readOnly)
                     do {
                         defer { try? file.close() }
@@ -76,12 +76,12 @@ extension MountTests {
             }
         }
 
-        @Test func detachedAndAborted() async throws {
-            try await withMount(OneFileFS()) { mount in
+        @Test func detachedAndAborted() throws {
+            try withMount(OneFileFS()) { mount in
                 let path = mount.mountpoint
                 let control = try ConnectionControl()
                 defer { control.close() }
-                try await blocking {
+                do {
                     let file = try FileDescriptor.open(FilePath(path + "/hello"), .readOnly)
                     defer { try? file.close() }
                     try mount.detach()
@@ -92,14 +92,14 @@ extension MountTests {
             }
         }
 
-        @Test func withAnotherOnTop() async throws {
-            try await withMount(OneFileFS()) { lower in
+        @Test func withAnotherOnTop() throws {
+            try withMount(OneFileFS()) { lower in
                 let path = lower.mountpoint
-                let upper = try await blocking { try Mount(OneFileFS(), at: FilePath(path), options: MountOptions(logger: .silent)) }
+                let upper = try Mount(OneFileFS(), at: FilePath(path), options: MountOptions(logger: .silent))
                 let watchdog = Watchdog { try? upper.abort() }
                 defer { watchdog.cancel() }
                 #expect(upper.connectionNumber != lower.connectionNumber)
-                try await blocking {
+                do {
                     let error = #expect(throws: MountError.self) { try lower.unmount() }
                     #expect(error?.errno == .resourceBusy)
                     #expect(throws: MountError.self) { try lower.detach() }
@@ -108,20 +108,20 @@ extension MountTests {
                     upper.wait()
                     #expect(try MountTable.topmost(at: path)?.connection == lower.connectionNumber)
                 }
-                #expect(try await shell("cat \"$1/hello\"", path).output == "Hello, world!\n")
+                #expect(try shell("cat \"$1/hello\"", path).output == "Hello, world!\n")
             }
         }
 
         /// What aborts the lower one of two mounts must not take the upper one.
-        @Test func abortedUnderAnother() async throws {
-            try await withMount(OneFileFS()) { lower in
+        @Test func abortedUnderAnother() throws {
+            try withMount(OneFileFS()) { lower in
                 let path = lower.mountpoint
                 let control = try ConnectionControl()
                 defer { control.close() }
-                let upper = try await blocking { try Mount(OneFileFS(), at: FilePath(path), options: MountOptions(logger: .silent)) }
+                let upper = try Mount(OneFileFS(), at: FilePath(path), options: MountOptions(logger: .silent))
                 let watchdog = Watchdog { try? upper.abort() }
                 defer { watchdog.cancel() }
-                try await blocking {
+                do {
                     try lower.abort()
                     lower.wait()
                     #expect(try MountTable.topmost(at: path)?.connection == upper.connectionNumber)
@@ -133,13 +133,13 @@ extension MountTests {
 
         // MARK: Errors, word by word
 
-        @Test func mountpointsThatAreNone() async throws {
+        @Test func mountpointsThatAreNone() throws {
             let directory = try TemporaryDirectory()
             let file = directory.path + "/file"
             try Data().write(to: URL(fileURLWithPath: file))
             let missing = directory.path + "/missing"
             let log = MountOptions(logger: .silent)
-            try await blocking {
+            do {
                 let error = #expect(throws: MountError.self) { try Mount(OneFileFS(), at: FilePath(missing), options: log) }
                 #expect(error?.description == "\(missing): no such directory (make it first: the mountpoint must exist)")
                 let error2 = #expect(throws: MountError.self) { try Mount(OneFileFS(), at: FilePath(file), options: log) }
@@ -150,10 +150,10 @@ extension MountTests {
         }
 
         /// A mount whose server is gone stays in the tree, and says so.
-        @Test func aDeadMountInTheWay() async throws {
+        @Test func aDeadMountInTheWay() throws {
             let directory = try TemporaryDirectory()
             let path = directory.path
-            try await blocking {
+            do {
                 // Dead at once: the only descriptor of its connection is closed.
                 let device = try DeviceFile.open()
                 do {
@@ -170,10 +170,10 @@ extension MountTests {
             }
         }
 
-        @Test func unmountingWhatIsNoMount() async throws {
+        @Test func unmountingWhatIsNoMount() throws {
             let directory = try TemporaryDirectory()
             let path = directory.path
-            try await blocking {
+            do {
                 let error = #expect(throws: MountError.self) { try unmount(FilePath(path)) }
                 #expect(error?.description == "\(path): nothing is mounted here")
                 let error2 = #expect(throws: MountError.self) { try unmount("/proc") }
@@ -184,10 +184,10 @@ extension MountTests {
             }
         }
 
-        @Test func aMountThatFailsLeavesNothing() async throws {
+        @Test func aMountThatFailsLeavesNothing() throws {
             let directory = try TemporaryDirectory()
             let path = directory.path
-            try await blocking {
+            do {
                 var options = MountOptions(logger: .silent)
                 options.session.passthrough = .require
                 // A stack depth that kernels do not take: passthrough is then dropped without a word.

@@ -12,19 +12,19 @@ import Testing
     let fileSystem = RecordingFS()
 
     /// Serves what the lane holds to its end. The session is stepped by threads from then on.
-    func serve(_ stepped: Stepped<RecordingFS>, initial: Int = 1) async throws -> WorkerPool<RecordingFS> {
+    func serve(_ stepped: Stepped<RecordingFS>, initial: Int = 1) throws -> WorkerPool<RecordingFS> {
         let pool = try WorkerPool(stepped.session, device: stepped.device, limits: ThreadLimits(initial: initial, maximum: 8))
-        try await blocking {
+        do {
             try pool.start(stepped.lane)
             _ = try MountCalls.waitForAny([pool.ended])
         }
         return pool
     }
 
-    @Test func allIsServedAndTheFilesystemStoppedOnce() async throws {
+    @Test func allIsServedAndTheFilesystemStoppedOnce() throws {
         let stepped = try Stepped(fileSystem)
         for _ in 0..<100 { stepped.lane.send(request(.statfs)) }
-        let pool = try await serve(stepped, initial: 4)
+        let pool = try serve(stepped, initial: 4)
         #expect(stepped.lane.takeReplies().count == 100)
         #expect(fileSystem.record.withLock { $0.stops } == 1)
         #expect(pool.threadCount == 0)
@@ -32,32 +32,32 @@ import Testing
     }
 
     @Test(arguments: [Errno.notPermitted, .ioError])
-    func aDeviceThatFailsEndsItAndSaysWhy(errno: Errno) async throws {
+    func aDeviceThatFailsEndsItAndSaysWhy(errno: Errno) throws {
         let log = CapturedLog()
         let stepped = try Stepped(fileSystem, options: SessionOptions(logger: log.logger))
         stepped.lane.failReceive(with: errno)
-        let pool = try await serve(stepped)
+        let pool = try serve(stepped)
         #expect(pool.failure == errno)
         #expect(fileSystem.record.withLock { $0.stops } == 1)
         #expect(log.all == ["error: a thread stopped serving: \(errno)"])
     }
 
-    @Test func withoutFurtherLanesTheFirstThreadServes() async throws {
+    @Test func withoutFurtherLanesTheFirstThreadServes() throws {
         let log = CapturedLog()
         let device = ScriptedDevice(laneRefusal: .tooManyOpenFiles)
         let stepped = try Stepped(fileSystem, device: device, options: SessionOptions(logger: log.logger))
         for _ in 0..<3 { stepped.lane.send(request(.statfs)) }
-        let pool = try await serve(stepped, initial: 1)
+        let pool = try serve(stepped, initial: 1)
         #expect(stepped.lane.takeReplies().count == 3)
         #expect(pool.failure == nil)
         #expect(log.all == Array(repeating: "warning: no further thread could be started: Too many open files", count: 3))
     }
 
-    @Test func aConnectionThatEndsWithAReply() async throws {
+    @Test func aConnectionThatEndsWithAReply() throws {
         let stepped = try Stepped(fileSystem)
         stepped.lane.send(request(.statfs))
         stepped.lane.failReply(with: .operationNotSupportedByDevice)
-        let pool = try await serve(stepped)
+        let pool = try serve(stepped)
         #expect(pool.failure == nil)
         #expect(fileSystem.takeCalls() == ["statfs 7"])
     }
