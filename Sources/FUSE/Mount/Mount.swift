@@ -20,15 +20,12 @@ public final class Mount<FS: FileSystem>: Sendable {
 
     /// Mounts, agrees with the kernel on how to talk, and starts serving.
     ///
-    /// Mounting without root is not possible yet. The kernel offers passthrough to processes with CAP_SYS_ADMIN alone.
+    /// Without root it mounts by `fusermount3`; everything works then but passthrough, which the kernel offers to processes
+    /// with CAP_SYS_ADMIN alone.
     /// - Throws: ``MountError`` with what stood against it; nothing is mounted then.
     public init(_ fileSystem: FS, at path: FilePath, options: MountOptions = MountOptions()) throws(MountError) {
         let target = try Self.resolve(path.string)
-        let descriptor: FileDescriptor
-        do throws(Errno) { descriptor = try DeviceFile.open() } catch { throw .device(error) }
-        let device = DeviceFile(owning: descriptor, logger: options.session.logger)
-
-        do throws(Errno) { try options.mount(device.descriptor, at: target) } catch { throw .mountpoint(target, error) }
+        let device = DeviceFile(owning: try options.mount(at: target), logger: options.session.logger)
         do {
             // The connection's folder in fusectl has the mount's minor device number for its name.
             guard let number = try MountTable.topmost(at: target)?.connection else {
@@ -41,7 +38,7 @@ public final class Mount<FS: FileSystem>: Sendable {
             mountpoint = target
             connectionNumber = number
         } catch {
-            try? MountCalls.unmount(target, flags: CLINUX_MNT_DETACH)
+            try? MountCalls.unmountAsAnyone(target, flags: CLINUX_MNT_DETACH)
             throw error as? MountError ?? MountError(target, "\(error)", errno: error as? Errno)
         }
     }
@@ -87,10 +84,10 @@ public final class Mount<FS: FileSystem>: Sendable {
             guard mine.contains(where: { $0.connection == connectionNumber }) else { return }
             // Whoever mounted something on top does not want that to go instead.
             if mine.last?.connection != connectionNumber { throw .resourceBusy }
-            try MountCalls.unmount(mountpoint, flags: flags)
         } catch {
             throw .unmount(mountpoint, error)
         }
+        try MountCalls.unmountAsAnyone(mountpoint, flags: flags)
     }
 
     private static func resolve(_ path: String) throws(MountError) -> String {
@@ -115,7 +112,5 @@ public func unmount(_ path: FilePath, lazily: Bool = false) throws(MountError) {
     do throws(Errno) { top = try MountTable.topmost(at: target) } catch { throw .unmount(target, error) }
     guard let top else { throw MountError(target, "nothing is mounted here") }
     guard top.isFUSE else { throw MountError(target, "not a FUSE filesystem, but \(top.type)", remedy: "use umount(8)") }
-    do throws(Errno) { try MountCalls.unmount(target, flags: lazily ? CLINUX_MNT_DETACH : 0) } catch {
-        throw .unmount(target, error)
-    }
+    try MountCalls.unmountAsAnyone(target, flags: lazily ? CLINUX_MNT_DETACH : 0)
 }

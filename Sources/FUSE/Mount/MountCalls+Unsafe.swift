@@ -6,6 +6,7 @@ import SystemPackage
 
 /// The system calls of mounting.
 enum MountCalls {
+    static var effectiveUser: UInt32 { geteuid() }
     static var user: UInt32 { getuid() }
     static var group: UInt32 { getgid() }
 
@@ -44,6 +45,14 @@ enum MountCalls {
     static func unmount(_ target: String, flags: Int) throws(Errno) {
         // Safe: a string lent for the call.
         _ = try unsafe call(clinux_umount2(target, CInt(flags)))
+    }
+
+    /// Unmounts: as root by itself, as another user by `fusermount3`.
+    static func unmountAsAnyone(_ target: String, flags: Int) throws(MountError) {
+        do throws(Errno) { try unmount(target, flags: flags) } catch {
+            guard error == .notPermitted, effectiveUser != 0 else { throw .unmount(target, error) }
+            try Fusermount.unmount(target, lazily: flags & CLINUX_MNT_DETACH != 0)
+        }
     }
 
     /// Waits until one of the descriptors can be read, and says which.
