@@ -180,7 +180,7 @@ extension MountTests {
                 #expect(error2?.description == "/proc: not a FUSE filesystem, but proc (use umount(8))")
                 let missing = FilePath(path + "/missing")
                 let error3 = #expect(throws: MountError.self) { try unmount(missing) }
-                #expect(error3?.description == "\(missing): No such file or directory")
+                #expect(error3?.description == "\(missing): no such directory")
             }
         }
 
