@@ -40,13 +40,11 @@ func withMount<FS: FileSystem>(
         throw error
     }
     // What the body left mounted goes now; in use it must not be.
-    do {
-        do { try mount.unmount() } catch {
-            try? mount.abort()
-            throw error
-        }
-        mount.wait()
+    do { try mount.unmount() } catch {
+        try? mount.abort()
+        throw error
     }
+    mount.wait()
     let remains = try isMounted(directory.path)
     #expect(!remains)
     #expect(!watchdog.hasBitten, "the watchdog had to abort the connection")

@@ -96,13 +96,11 @@ extension MountTests {
                 let path = program.path
                 let seen = try shell("cat \"$1/hello\"", path)
                 #expect(seen.errors.hasSuffix("Transport endpoint is not connected\n"))
-                do {
-                    let error = #expect(throws: MountError.self) {
-                        try Mount(OneFileFS(), at: FilePath(path), options: MountOptions(logger: .silent))
-                    }
-                    #expect(error?.description == "\(path): a dead FUSE mount is in the way (unmount it first: umount -l \(path))")
-                    try unmount(FilePath(path))
+                let error = #expect(throws: MountError.self) {
+                    try Mount(OneFileFS(), at: FilePath(path), options: MountOptions(logger: .silent))
                 }
+                #expect(error?.description == "\(path): a dead FUSE mount is in the way (unmount it first: umount -l \(path))")
+                try unmount(FilePath(path))
             }
         }
     }

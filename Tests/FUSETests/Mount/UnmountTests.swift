@@ -14,10 +14,8 @@ extension MountTests {
         @Test func idle() throws {
             let fileSystem = BlockingFS(files: 1)
             try withMount(fileSystem) { mount in
-                do {
-                    try mount.unmount()
-                    mount.wait()
-                }
+                try mount.unmount()
+                mount.wait()
                 let remains = try isMounted(mount.mountpoint)
                 #expect(!remains)
                 #expect(mount.pool.threadCount == 0)
@@ -60,19 +58,17 @@ extension MountTests {
         @Test func detachedAndServedUntilTheLastCloses() throws {
             try withMount(OneFileFS()) { mount in
                 let path = mount.mountpoint
+                let file = try FileDescriptor.open(FilePath(path + "/hello"), .readOnly)
                 do {
-                    let file = try FileDescriptor.open(FilePath(path + "/hello"), .readOnly)
-                    do {
-                        defer { try? file.close() }
-                        try mount.detach()
-                        let remains = try isMounted(path)
-                        #expect(!remains)
-                        #expect(try text(of: file) == "Hello, world!\n")
-                        #expect(mount.pool.threadCount > 0)
-                    }
-                    mount.wait()
-                    #expect(mount.pool.threadCount == 0)
+                    defer { try? file.close() }
+                    try mount.detach()
+                    let remains = try isMounted(path)
+                    #expect(!remains)
+                    #expect(try text(of: file) == "Hello, world!\n")
+                    #expect(mount.pool.threadCount > 0)
                 }
+                mount.wait()
+                #expect(mount.pool.threadCount == 0)
             }
         }
 
@@ -99,15 +95,13 @@ extension MountTests {
                 let watchdog = Watchdog { try? upper.abort() }
                 defer { watchdog.cancel() }
                 #expect(upper.connectionNumber != lower.connectionNumber)
-                do {
-                    let error = #expect(throws: MountError.self) { try lower.unmount() }
-                    #expect(error?.errno == .resourceBusy)
-                    #expect(throws: MountError.self) { try lower.detach() }
-                    #expect(try MountTable.topmost(at: path)?.connection == upper.connectionNumber)
-                    try upper.unmount()
-                    upper.wait()
-                    #expect(try MountTable.topmost(at: path)?.connection == lower.connectionNumber)
-                }
+                let error = #expect(throws: MountError.self) { try lower.unmount() }
+                #expect(error?.errno == .resourceBusy)
+                #expect(throws: MountError.self) { try lower.detach() }
+                #expect(try MountTable.topmost(at: path)?.connection == upper.connectionNumber)
+                try upper.unmount()
+                upper.wait()
+                #expect(try MountTable.topmost(at: path)?.connection == lower.connectionNumber)
                 #expect(try shell("cat \"$1/hello\"", path).output == "Hello, world!\n")
             }
         }
@@ -121,13 +115,11 @@ extension MountTests {
                 let upper = try Mount(OneFileFS(), at: FilePath(path), options: MountOptions(logger: .silent))
                 let watchdog = Watchdog { try? upper.abort() }
                 defer { watchdog.cancel() }
-                do {
-                    try lower.abort()
-                    lower.wait()
-                    #expect(try MountTable.topmost(at: path)?.connection == upper.connectionNumber)
-                    try upper.unmount()
-                    upper.wait()
-                }
+                try lower.abort()
+                lower.wait()
+                #expect(try MountTable.topmost(at: path)?.connection == upper.connectionNumber)
+                try upper.unmount()
+                upper.wait()
             }
         }
 
@@ -139,14 +131,12 @@ extension MountTests {
             try Data().write(to: URL(fileURLWithPath: file))
             let missing = directory.path + "/missing"
             let log = MountOptions(logger: .silent)
-            do {
-                let error = #expect(throws: MountError.self) { try Mount(OneFileFS(), at: FilePath(missing), options: log) }
-                #expect(error?.description == "\(missing): no such directory (make it first: the mountpoint must exist)")
-                let error2 = #expect(throws: MountError.self) { try Mount(OneFileFS(), at: FilePath(file), options: log) }
-                #expect(error2?.description == "\(file): not a directory (the mountpoint must be one)")
-                let error3 = #expect(throws: MountError.self) { try Mount(OneFileFS(), at: FilePath(file + "/below"), options: log) }
-                #expect(error3?.description == "\(file)/below: not a directory (the mountpoint must be one)")
-            }
+            let error = #expect(throws: MountError.self) { try Mount(OneFileFS(), at: FilePath(missing), options: log) }
+            #expect(error?.description == "\(missing): no such directory (make it first: the mountpoint must exist)")
+            let error2 = #expect(throws: MountError.self) { try Mount(OneFileFS(), at: FilePath(file), options: log) }
+            #expect(error2?.description == "\(file): not a directory (the mountpoint must be one)")
+            let error3 = #expect(throws: MountError.self) { try Mount(OneFileFS(), at: FilePath(file + "/below"), options: log) }
+            #expect(error3?.description == "\(file)/below: not a directory (the mountpoint must be one)")
         }
 
         /// A mount whose server is gone stays in the tree, and says so.
@@ -173,30 +163,26 @@ extension MountTests {
         @Test func unmountingWhatIsNoMount() throws {
             let directory = try TemporaryDirectory()
             let path = directory.path
-            do {
-                let error = #expect(throws: MountError.self) { try unmount(FilePath(path)) }
-                #expect(error?.description == "\(path): nothing is mounted here")
-                let error2 = #expect(throws: MountError.self) { try unmount("/proc") }
-                #expect(error2?.description == "/proc: not a FUSE filesystem, but proc (use umount(8))")
-                let missing = FilePath(path + "/missing")
-                let error3 = #expect(throws: MountError.self) { try unmount(missing) }
-                #expect(error3?.description == "\(missing): No such file or directory")
-            }
+            let error = #expect(throws: MountError.self) { try unmount(FilePath(path)) }
+            #expect(error?.description == "\(path): nothing is mounted here")
+            let error2 = #expect(throws: MountError.self) { try unmount("/proc") }
+            #expect(error2?.description == "/proc: not a FUSE filesystem, but proc (use umount(8))")
+            let missing = FilePath(path + "/missing")
+            let error3 = #expect(throws: MountError.self) { try unmount(missing) }
+            #expect(error3?.description == "\(missing): no such directory")
         }
 
         @Test func aMountThatFailsLeavesNothing() throws {
             let directory = try TemporaryDirectory()
             let path = directory.path
-            do {
-                var options = MountOptions(logger: .silent)
-                options.session.passthrough = .require
-                // A stack depth that kernels do not take: passthrough is then dropped without a word.
-                options.session.maxStackDepth = 7
-                let error = #expect(throws: MountError.self) { try Mount(OneFileFS(), at: FilePath(path), options: options) }
-                #expect(error?.description.hasPrefix("\(path): passthrough is required, and not to be had: ") == true)
-                let remains = try isMounted(path)
-                #expect(!remains)
-            }
+            var options = MountOptions(logger: .silent)
+            options.session.passthrough = .require
+            // A stack depth that kernels do not take: passthrough is then dropped without a word.
+            options.session.maxStackDepth = 7
+            let error = #expect(throws: MountError.self) { try Mount(OneFileFS(), at: FilePath(path), options: options) }
+            #expect(error?.description.hasPrefix("\(path): passthrough is required, and not to be had: ") == true)
+            let remains = try isMounted(path)
+            #expect(!remains)
         }
     }
 }

@@ -31,6 +31,16 @@ import Testing
         #expect(pool.failure == nil)
     }
 
+    /// A connection that is over while the first threads are being started is over once.
+    @Test func overBeforeAllHaveStarted() throws {
+        for _ in 0..<200 {
+            let fileSystem = RecordingFS()
+            let pool = try serve(Stepped(fileSystem), initial: 8)
+            #expect(pool.threadCount == 0)
+            #expect(fileSystem.record.withLock { $0.stops } == 1)
+        }
+    }
+
     @Test(arguments: [Errno.notPermitted, .ioError])
     func aDeviceThatFailsEndsItAndSaysWhy(errno: Errno) throws {
         let log = CapturedLog()
