@@ -7,12 +7,12 @@ import Testing
 extension CommandTests {
     @Suite(.enabled(if: Machine.has("fusermount3") || Machine.isContinuousIntegration, "fusermount3 is not installed"))
     struct Unprivileged {
-        /// Runs a script as a user without privilege, in a directory of that user's, with a copy of the command that this
+        /// Runs a script as the user nobody (`fusermount3` wants one with a name), in a directory of that user's, with a copy of the command that this
         /// user can reach.
         static func run(deviceMode: String, _ script: String) throws -> ShellResult {
             let place = "/tmp/passthroughfs-user-\(UUID().uuidString)"
             let setUp = """
-                install -d -o 4321 -g 4321 \(place) \(place)/source \(place)/mount
+                install -d -o 65534 -g 65534 \(place) \(place)/source \(place)/mount
                 install -m 755 "$COMMAND" \(place)/passthroughfs
                 """
             let modeBefore = try succeed("stat -c %a /dev/fuse", in: "/").trimmingCharacters(in: .whitespacesAndNewlines)
@@ -22,7 +22,7 @@ extension CommandTests {
             #expect(try shell(setUp, in: "/", environment: ["COMMAND": CommandTests.command]).status == 0)
             try succeed("chmod \(deviceMode) /dev/fuse", in: "/")
             let result = try shell(
-                "exec setpriv --reuid=4321 --regid=4321 --clear-groups sh -ec '\(script)'", in: place,
+                "exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -ec '\(script)'", in: place,
                 environment: ["COMMAND": "./passthroughfs"])
             #expect(try !shell("cat /proc/mounts", in: "/").output.contains(place), "nothing is left mounted")
             return ShellResult(status: result.status, output: result.output.replacingOccurrences(of: place, with: "HERE"))
@@ -43,7 +43,7 @@ extension CommandTests {
                     passthroughfs: warning: no passthrough: the kernel lets only a process with CAP_SYS_ADMIN register backing files; file data goes through this process (run it as root)
                     content
                     other
-                    4321 4321
+                    65534 65534
                     ended with 0
 
                     """)

@@ -48,7 +48,7 @@ extension MountOptions {
     }
 
     /// Mounts an opened `/dev/fuse` on a directory. Source of the option names: `fuse_fs_parameters` in Linux.
-    private func mount(_ device: FileDescriptor, at target: String) throws(Errno) {
+    func mount(_ device: FileDescriptor, at target: String) throws(Errno) {
         var flags = 0
         if readOnly { flags |= CLINUX_MS_RDONLY }
         if !suid { flags |= CLINUX_MS_NOSUID }
