@@ -19,6 +19,9 @@ let lifetimes: SwiftSetting = .enableExperimentalFeature("Lifetimes")
 let package = Package(
     name: "swift-fuse",
     products: [
+        .library(name: "BackingTable", targets: ["BackingTable"]),
+        .library(name: "BackingTableHost", targets: ["BackingTableHost"]),
+        .library(name: "FUSESimulation", targets: ["FUSESimulation"]),
         .library(name: "FUSEWire", targets: ["FUSEWire"]),
     ],
     dependencies: [
@@ -27,6 +30,15 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: [
+        .target(name: "BackingTable", swiftSettings: settings),
+        .target(name: "BackingTableHost", dependencies: ["BackingTable"], swiftSettings: settings),
+        .target(
+            name: "FUSESimulation",
+            dependencies: ["BackingTableHost", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: settings),
+        .testTarget(name: "BackingTableTests", dependencies: ["BackingTable"], swiftSettings: settings),
+        .testTarget(name: "BackingTableHostTests", dependencies: ["BackingTableHost"], swiftSettings: settings),
+        .testTarget(name: "FUSESimulationTests", dependencies: ["FUSESimulation"], swiftSettings: settings),
         .target(name: "FUSEWire", swiftSettings: settings + [lifetimes]),
     ],
     swiftLanguageModes: [.v6]
