@@ -19,7 +19,7 @@ extension BackingTable {
         switch choice {
         case .next:
             id = state.candidate
-            state.candidate = id.successor
+            state.skipCandidate()
             refusal = .again
         case .server(let chosen):
             id = chosen

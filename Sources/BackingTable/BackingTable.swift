@@ -147,3 +147,5 @@ public struct BackingTable<Host: TableHost> {
         host.freeSegment(segment)
     }
 }
+
+extension BackingTable: Sendable where Host: Sendable {}

@@ -94,6 +94,10 @@ public struct TableStatePointer: @unchecked Sendable {
         nonmutating set { unsafe pointer.pointee.candidate = newValue }
     }
 
+    /// Has the counter step. Under the lock.
+    @inlinable
+    public func skipCandidate() { candidate = candidate.successor }
+
     /// How many ids may be live at once. Under the lock.
     @inlinable
     public var limit: UInt32 {
