@@ -36,9 +36,18 @@ let package = Package(
             name: "FUSESimulation",
             dependencies: ["BackingTableHost", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: settings),
-        .testTarget(name: "BackingTableTests", dependencies: ["BackingTable"], swiftSettings: settings),
-        .testTarget(name: "BackingTableHostTests", dependencies: ["BackingTableHost"], swiftSettings: settings),
-        .testTarget(name: "FUSESimulationTests", dependencies: ["FUSESimulation"], swiftSettings: settings),
+        .target(
+            name: "BackingTableTestSupport", dependencies: ["BackingTable"], path: "Tests/BackingTableTestSupport",
+            swiftSettings: settings),
+        .testTarget(
+            name: "BackingTableTests", dependencies: ["BackingTable", "BackingTableTestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "BackingTableHostTests", dependencies: ["BackingTableHost", "BackingTableTestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "FUSESimulationTests", dependencies: ["FUSESimulation", "BackingTableTestSupport"],
+            swiftSettings: settings),
         .target(name: "FUSEWire", swiftSettings: settings + [lifetimes]),
     ],
     swiftLanguageModes: [.v6]

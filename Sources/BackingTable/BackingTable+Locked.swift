@@ -30,6 +30,7 @@ extension BackingTable {
         let place = find(key, bucketCount: bucketCount)
         guard place.entry == nil else { return refusal }
 
+        host.observe(.access)
         entry.initialize(id: id, key: key)
         entry.next.prepare(place.cell.current())
         host.observe(.access)
@@ -80,6 +81,7 @@ extension BackingTable {
             guard entry.key.bits < bucket.bits else { break }
             cell = entry.next
         }
+        host.observe(.access)
         added.prepare(cell.current())
         host.observe(.access)
         cell.publish(Link(to: bucket))

@@ -94,8 +94,9 @@ struct GracePeriods: ~Copyable, @unchecked Sendable {
     }
 
     @usableFromInline
-    func begin() -> ReadSection {
-        let set = current.load(ordering: .relaxed)
+    func begin() -> ReadSection { begin(set: current.load(ordering: .relaxed)) }
+
+    func begin(set: Int) -> ReadSection {
         let number = GracePeriods.counterOfThread
         // Safe: see `counter`.
         unsafe counter(number, set: set).pointee.wrappingAdd(1, ordering: .acquiringAndReleasing)
