@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 
 import BackingTable
-import Glibc
 
 /// What a map is made of, besides the table: one block, which stays where it is as long as the map lives.
-@safe
 @usableFromInline
 struct MapState: ~Copyable {
-    let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    let writers = SystemLock()
     let memory: MapMemory
     let gracePeriods: GracePeriods
 
@@ -15,15 +13,6 @@ struct MapState: ~Copyable {
         guard let gracePeriods = GracePeriods(memory: memory, nodeByteCount: nodeByteCount) else { return nil }
         self.memory = memory
         self.gracePeriods = gracePeriods
-        // Safe: a mutex of its own, which does not move, and is freed in deinit.
-        unsafe mutex = .allocate(capacity: 1)
-        unsafe mutex.initialize(to: pthread_mutex_t())
-        unsafe pthread_mutex_init(mutex, nil)
-    }
-
-    deinit {
-        unsafe pthread_mutex_destroy(mutex)
-        unsafe mutex.deallocate()
     }
 }
 
@@ -34,7 +23,7 @@ struct MapState: ~Copyable {
 struct UserHost<Payload: ~Copyable & Sendable>: TableHost, @unchecked Sendable {
     @usableFromInline let state: UnsafeMutablePointer<MapState>
 
-    // Safe, all below: the state lives as long as the map, and so do the map's operations. The mutex does not move.
+    // Safe, all below: the state lives as long as the map, and so do the map's operations.
 
     init?(memory: MapMemory) {
         let node = Node.layout(for: Payload.self)
@@ -52,10 +41,10 @@ struct UserHost<Payload: ~Copyable & Sendable>: TableHost, @unchecked Sendable {
     }
 
     @usableFromInline
-    func lock() { unsafe pthread_mutex_lock(state.pointee.mutex) }
+    func lock() { unsafe state.pointee.writers.lock() }
 
     @usableFromInline
-    func unlock() { unsafe pthread_mutex_unlock(state.pointee.mutex) }
+    func unlock() { unsafe state.pointee.writers.unlock() }
 
     @usableFromInline
     func allocateSegment() -> SegmentPointer? {

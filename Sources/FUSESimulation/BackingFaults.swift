@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-import Synchronization
+import BackingTableHost
 
 /// What goes wrong in a simulated kernel's backing side, and when.
 public struct BackingFaults: Equatable, Sendable {
@@ -33,7 +33,7 @@ public struct BackingFaults: Equatable, Sendable {
 
 /// The faults, where the allocations find them too.
 final class SharedFaults: Sendable {
-    private let faults = Mutex(BackingFaults())
+    private let faults = Locked(BackingFaults())
 
     var current: BackingFaults {
         get { faults.withLock { $0 } }
@@ -41,5 +41,5 @@ final class SharedFaults: Sendable {
     }
 
     /// Changes them in one step.
-    func update<Result>(_ body: (inout sending BackingFaults) -> sending Result) -> Result { faults.withLock(body) }
+    func update<Result>(_ body: (inout BackingFaults) -> Result) -> Result { faults.withLock(body) }
 }

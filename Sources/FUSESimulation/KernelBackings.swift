@@ -4,7 +4,6 @@ public import BackingTableHost
 public import SystemPackage
 
 import BackingTable
-import Synchronization
 
 /// How a simulated kernel finds backing ids.
 public enum BackingKernel: Equatable, Sendable {
@@ -40,7 +39,7 @@ public final class KernelBackings: Sendable {
     public let kernel: BackingKernel
     private let shared = SharedFaults()
     /// The table, from when passthrough is negotiated.
-    private let table = Mutex<BackingMap<BackingFile>?>(nil)
+    private let table = Locked<BackingMap<BackingFile>?>(nil)
 
     public init(_ kernel: BackingKernel) { self.kernel = kernel }
 

@@ -8,7 +8,7 @@ import Testing
 
 /// Who has begun and ended.
 final class Ledger: Sendable {
-    private let ended = Mutex<[Int: Int]>([:])
+    private let ended = Locked<[Int: Int]>([:])
     private let beginCount = Atomic<Int>(0)
     private let endCount = Atomic<Int>(0)
 

@@ -76,7 +76,7 @@ struct StressTests {
     /// Two threads let the counter choose: no id is given out twice.
     @Test func noIDIsGivenOutTwice() throws {
         let map = try BackingMap<Int>()
-        let ids = Mutex<[EntryID]>([])
+        let ids = Locked<[EntryID]>([])
         concurrently(
             (0..<4).map { thread in
                 {

@@ -2,7 +2,6 @@
 
 import BackingTableHost
 import Glibc
-import Synchronization
 
 /// Memory in which every entry has a page of its own, on which the processor traps from when it was handed back until,
 /// much later, it is given out again.
@@ -20,7 +19,7 @@ final class TestMemory: Sendable {
     }
 
     static let pageSize = 4096
-    private let counts = Mutex(Counts())
+    private let counts = Locked(Counts())
     private let region: Region?
 
     @safe
