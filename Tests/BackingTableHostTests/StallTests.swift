@@ -75,7 +75,8 @@ import Testing
         for number in 1...50 { _ = try map.insert(Payload(number, in: ledger)) }
         var inserted = 0
         map.stallingReader {
-            while let id = try? map.insert(Payload(1000 + inserted, in: ledger)) {
+            // As many as there may be, or too many.
+            while inserted < 1000, let id = try? map.insert(Payload(1000 + inserted, in: ledger)) {
                 inserted += 1
                 _ = map.remove(id)
             }

@@ -134,7 +134,7 @@ struct InterleavingTests {
         var owners: [Int: UInt32] = [:]
         for entry in kept { owners[world.number(of: entry), default: 0] += 1 }
         for (number, entry) in world.entries.enumerated() {
-            guard let id = entry.id, id.rawValue != 0x5A5A_5A5A else { continue }
+            guard entry.id != nil, !world.isPoisoned(entry) else { continue }
             owners[number, default: 0] += 1
         }
         return owners.compactMap { number, count in
