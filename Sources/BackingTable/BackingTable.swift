@@ -32,9 +32,9 @@
 ///
 /// **Lookups and removals.** A reader may stand on an entry that is being removed. It gets on: the entry's own link stays
 /// as it was, and leads to entries that were in the chain when the reader had already begun, which are hence
-/// not freed before it ends. What orders the chain is the key, which does not change; the shown id becomes 0. A
-/// reader that stands on the entry it looks for answers by the shown id: if it is still there, the lookup came before
-/// the removal; if not, after it, even if the id has been given to another entry since.
+/// not freed before it ends. What orders the chain is the key, which does not change; the shown id becomes 0, and that
+/// is the moment of the removal, before the unlinking: a reader that stands on the entry it looks for answers by the
+/// shown id. So nobody who has seen an entry to be anonymous finds it afterwards.
 ///
 /// **Lookups and growth.** A reader may have an old bucket count. Then it begins at the sentinel of the bucket that
 /// has been cut, and passes the new sentinel on its way. The new count is stored after the sentinel is linked, so none

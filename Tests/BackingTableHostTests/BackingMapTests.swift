@@ -25,6 +25,7 @@ import Testing
         _ = try map.insert(Payload(1, in: ledger), as: .server(1))
         var payload: Payload? = Payload(2, in: ledger)
         func refusal(_ choice: IDChoice) -> InsertionRefusal? {
+            guard payload != nil else { return nil }
             do throws(InsertionRefusal) {
                 _ = try map.insert(&payload, as: choice)
                 return nil

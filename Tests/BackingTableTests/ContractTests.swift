@@ -37,41 +37,38 @@ import Testing
     }
 
     @Test func aLiveCandidateIsOneProbeAndAgain() {
-        let table = TestTable(capacity: 4)
+        let table = TestTable(capacity: 16)
         for id: EntryID in [1, 2, 3] {
             #expect(table.table.insert(table.makeEntry(), as: .server(id)) == .inserted(id))
         }
-        let entry = table.makeEntry()
         // Each try steps the counter by one, and takes the lock once.
         for candidate: EntryID in [1, 2, 3] {
             #expect(table.table.state.candidate == candidate)
             let locks = table.log.lockCount
-            #expect(table.table.insert(entry, as: .next) == .again)
+            #expect(table.table.insert(table.makeEntry(), as: .next) == .again)
             #expect(table.log.lockCount == locks + 1)
         }
-        #expect(table.table.insert(entry, as: .next) == .inserted(4))
+        #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(4))
     }
 
     @Test func aLiveCandidateAtTheWrapIsOneProbeToo() {
-        let table = TestTable(capacity: 3, candidate: .max)
+        let table = TestTable(capacity: 16, candidate: .max)
         #expect(table.table.insert(table.makeEntry(), as: .server(.max)) == .inserted(.max))
-        let entry = table.makeEntry()
-        #expect(table.table.insert(entry, as: .next) == .again)
-        #expect(table.table.insert(entry, as: .next) == .inserted(1))
+        #expect(table.table.insert(table.makeEntry(), as: .next) == .again)
+        #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(1))
     }
 
     @Test func fullByTheLiveCount() {
-        let table = TestTable(capacity: 5, limit: 3)
+        let table = TestTable(capacity: 16, limit: 3)
         for id: EntryID in [1, 2, 3] {
             #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(id))
         }
-        let entry = table.makeEntry()
-        #expect(table.table.insert(entry, as: .next) == .full)
-        #expect(table.table.insert(entry, as: .server(9)) == .full)
-        #expect(table.table.insert(entry, as: .server(2)) == .full, "checked before whether the id is live")
+        #expect(table.table.insert(table.makeEntry(), as: .next) == .full)
+        #expect(table.table.insert(table.makeEntry(), as: .server(9)) == .full)
+        #expect(table.table.insert(table.makeEntry(), as: .server(2)) == .full, "checked before whether the id is live")
         #expect(table.table.state.candidate == 4, "nothing changed")
         if let removed = table.table.remove(2) { table.table.release(removed) }
-        #expect(table.table.insert(entry, as: .next) == .inserted(4))
+        #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(4))
         #expect(table.table.state.liveCount == 3)
     }
 
@@ -101,13 +98,12 @@ import Testing
     }
 
     @Test func bothWaysOfChoosingInOneTable() {
-        let table = TestTable(capacity: 4)
+        let table = TestTable(capacity: 16)
         #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(1))
         #expect(table.table.insert(table.makeEntry(), as: .server(2)) == .inserted(2))
-        let entry = table.makeEntry()
-        #expect(table.table.insert(entry, as: .server(1)) == .exists)
-        #expect(table.table.insert(entry, as: .next) == .again)
-        #expect(table.table.insert(entry, as: .next) == .inserted(3))
+        #expect(table.table.insert(table.makeEntry(), as: .server(1)) == .exists)
+        #expect(table.table.insert(table.makeEntry(), as: .next) == .again)
+        #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(3))
     }
 
     @Test func removalMakesAnonymousAtOnceAndFreesTheID() {
@@ -163,16 +159,15 @@ import Testing
         for id: UInt64 in 1...256 {
             #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(EntryID(id)!))
         }
-        let entry = table.makeEntry()
-        #expect(table.table.insert(entry, as: .next) == .needsMemory)
-        #expect(table.table.insert(entry, as: .server(9999)) == .needsMemory)
-        #expect(table.table.insert(entry, as: .server(3)) == .needsMemory, "checked before the id is")
+        #expect(table.table.insert(table.makeEntry(), as: .next) == .needsMemory)
+        #expect(table.table.insert(table.makeEntry(), as: .server(9999)) == .needsMemory)
+        #expect(table.table.insert(table.makeEntry(), as: .server(3)) == .needsMemory, "checked before the id is")
         #expect(table.table.state.candidate == 257)
         #expect(table.table.state.liveCount == 256)
         for id: UInt64 in 1...256 { #expect(table.table.lookup(EntryID(id)!) != nil) }
         // Below what it was, it needs none.
         if let removed = table.table.remove(100) { table.table.release(removed) }
-        #expect(table.table.insert(entry, as: .next) == .inserted(257))
+        #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(257))
         table.log.segmentsLeft = 1
         #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(258))
     }

@@ -9,6 +9,8 @@ struct History {
         case insert(EntryID?, entry: Int)
         case remove(EntryID)
         case lookup(EntryID)
+        /// Looks at the id that an entry shows.
+        case show(entry: Int)
     }
 
     enum Answer: Hashable {
@@ -16,6 +18,7 @@ struct History {
         case exists
         case again
         case entry(Int?)
+        case shown(EntryID?)
     }
 
     struct Event: Hashable {
@@ -59,6 +62,7 @@ struct History {
             return .inserted(id)
         case .remove(let id): return .entry(live.removeValue(forKey: id))
         case .lookup(let id): return .entry(live[id])
+        case .show(let entry): return .shown(live.first { $0.value == entry }?.key)
         }
     }
 

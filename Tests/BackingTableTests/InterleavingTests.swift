@@ -18,6 +18,8 @@ struct InterleavingTests {
         case open(EntryID)
         /// Looks up, and drops the reference.
         case lookup(EntryID)
+        /// Looks at the id that the first entry shows to which it has kept a reference.
+        case show
     }
 
     /// With this seed 0 has a key above all that are used here, so that an anonymous entry whose place were told by
@@ -126,6 +128,10 @@ struct InterleavingTests {
             let entry = table.lookup(id)
             note(.lookup(id), .entry(entry.map { world.number(of: $0) }))
             if let entry { table.release(entry) }
+        case .show:
+            guard let entry = kept.first else { break }
+            table.host.observe(.access)
+            note(.show(entry: world.number(of: entry)), .shown(entry.id))
         }
     }
 
@@ -147,6 +153,13 @@ struct InterleavingTests {
     @Test func aLookupAndTheRemovalOfTheSame() {
         Self.explore("lookup, removal", initial: [5], threads: [[.lookup(5)], [.remove(5)]])
         Self.explore("open, removal", initial: [5], threads: [[.open(5)], [.remove(5)]])
+    }
+
+    /// Who has seen that an entry is anonymous does not find it any more.
+    @Test func anEntryIsRemovedWhenItShowsNoID() {
+        Self.explore("open, show, lookup, removal", initial: [5], threads: [[.open(5), .show, .open(5), .show], [.remove(5)]])
+        Self.explore(
+            "show while the id changes hands", initial: [5], threads: [[.open(5), .show, .lookup(5)], [.remove(5), .insert(5)]])
     }
 
     /// A reader on its way stands on an entry that is removed, and others before and behind it.
@@ -209,7 +222,7 @@ extension InterleavingTests.Do {
     var isWriting: Bool {
         switch self {
         case .insert, .remove: true
-        case .open, .lookup: false
+        case .open, .lookup, .show: false
         }
     }
 }
