@@ -19,18 +19,18 @@ import Synchronization
 /// current, into which no new readers come, save a few that had chosen it already; then it makes that set current,
 /// and the other drains in turn. What it finds not to be zero it leaves for the next time, it does not wait.
 ///
-/// **Why that is enough.** A reader that can reach an entry which was retired began before it could know of the
-/// unlinking, and is in some counter until it ends. The collector reads counters with read-modify-writes, acquiring and
-/// releasing, as the readers' are. In the order of the changes of one counter, a reader's step up is either before the
+/// **Why that is enough.** A reader that can reach a retired entry began without knowing of its unlinking, and is in
+/// some counter until it ends. The collector reads counters with read-modify-writes, acquiring and releasing, as
+/// the readers' are. In the order of the changes of one counter, a reader's step up is either before the
 /// collector's: then the collector sees it, or has also seen the step down, after all that the reader did. Or it is
 /// after: then the reader comes after the unlinking, and cannot reach the entry. Loads and stores would not do here:
 /// each side could miss the other's. The word that says which set is current is a hint, and relaxed.
 ///
-/// **Garbage** is what has been retired and not handed back. While no reader stalls inside of a section, it is collected
-/// by every 64th entry that is retired. A thread that the system stops inside of a lookup, for good in the worst case,
-/// stops collection and nothing else. So that memory is bounded even then, the map refuses insertions, for lack of
-/// memory, from a limit on; removals go on. Hence garbage never exceeds that limit by more than the entries in
-/// the table at that time (and those of insertions that were already past the check).
+/// **Garbage** is what has been retired and not handed back. Every 64th entry that is retired has somebody try to collect
+/// it. A thread that the system stops inside of a lookup (or of a collection), for good in the worst case, stops
+/// collection and nothing else. So that memory is bounded even then, the map refuses insertions, for lack of memory,
+/// from a limit on; removals go on. Hence garbage never exceeds that limit by more than the entries that are alive
+/// at that time, and those of insertions that were already past the check.
 @safe
 @usableFromInline
 struct GracePeriods: ~Copyable, @unchecked Sendable {
