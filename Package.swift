@@ -44,7 +44,12 @@ let package = Package(
             ],
             swiftSettings: settings + [lifetimes]),
         .target(
-            name: "PassthroughFS", dependencies: ["CLinux", "FUSE", .product(name: "SystemPackage", package: "swift-system")],
+            name: "PassthroughFS",
+            dependencies: [
+                "CLinux", "FUSE",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "PassthroughCommand",
