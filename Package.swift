@@ -69,6 +69,14 @@ let package = Package(
         .executableTarget(
             name: "HelloFS", dependencies: ["FUSE", .product(name: "SystemPackage", package: "swift-system")],
             path: "Examples/HelloFS", swiftSettings: settings),
+        .testTarget(
+            name: "FUSETests",
+            dependencies: [
+                "FUSE", "FUSEWire", "HelloFS",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings + [lifetimes]),
         .testTarget(name: "FUSEWireTests", dependencies: ["FUSEWire"], swiftSettings: settings + [lifetimes]),
     ],
     swiftLanguageModes: [.v6]

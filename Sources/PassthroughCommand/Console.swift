@@ -9,7 +9,9 @@ import SystemPackage
 enum Console {
     static func say(_ text: String) { print(text, to: .standardOutput) }
 
-    static func complain(_ text: String) { print("passthroughfs: \(text)", to: .standardError) }
+    static func complain(_ text: String, prefixed: Bool = true) {
+        print(prefixed ? "passthroughfs: \(text)" : text, to: .standardError)
+    }
 
     /// Does the command's work. What it throws is told in one line, and becomes the exit status 1.
     static func run(_ body: () throws -> Void) throws {

@@ -35,6 +35,7 @@ struct DemoCommand: ParsableCommand {
             rows.append(try serve("daemon", .off, place, workload))
 
             Console.say(DemoRow.table(rows, megabytes: size))
+            Console.say("Speeds are the best of \(DemoWorkload.rounds) rounds; requests are what the daemon served in all of them.")
             // The point of it all: a demo that does not show it has failed.
             guard rows[1].requests == DemoRow.Requests(reads: 0, writes: 0) else {
                 throw MountError("passthrough", "file data came through the daemon", remedy: "please report this")

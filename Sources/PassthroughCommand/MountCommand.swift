@@ -64,9 +64,13 @@ struct MountCommand: ParsableCommand {
                 source: FilePath(source),
                 options: PassthroughOptions(cache: cache, passthrough: passthrough != .off, submounts: submounts), logger: logger)
             PassthroughFS.prepareProcess()
+            var served: Mount<PassthroughFS>?
             try Mount.serve(mirror, at: FilePath(mountpoint), options: mountOptions) { mount in
+                served = mount
                 logger.debug("\(mount.mountpoint) is mounted: protocol 7.\(mount.session.connection.protocolMinor), \(mount.session.connection.capabilities)")
             }
+            let counts = served?.session.counters.all.map { "\($0.opcode) \($0.count)" } ?? []
+            logger.debug("served \(counts.joined(separator: ", "))")
         }
     }
 

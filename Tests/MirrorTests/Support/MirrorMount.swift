@@ -13,7 +13,9 @@ enum Machine {
     static var canMount: Bool { getuid() == 0 && FileManager.default.fileExists(atPath: "/dev/fuse") }
 
     /// Skips are for machines without the feature: a continuous integration that cannot mount has lost its purpose.
-    static var mountsAreDue: Bool { canMount || ProcessInfo.processInfo.environment["CI"] != nil }
+    static var mountsAreDue: Bool { canMount || isContinuousIntegration }
+
+    static var isContinuousIntegration: Bool { ProcessInfo.processInfo.environment["CI"] != nil }
 
     static func has(_ command: String) -> Bool {
         ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"].contains {
