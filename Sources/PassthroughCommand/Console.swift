@@ -15,7 +15,7 @@ enum Console {
 
     /// Does the command's work. What it throws is told in one line, and becomes the exit status 1.
     static func run(_ body: () throws -> Void) throws {
-        do { try body() } catch Interrupt.raised(let signal) {
+        do { try body() } catch let exit as ExitCode { throw exit } catch Interrupt.raised(let signal) {
             // As a shell reports a command that a signal ended.
             throw ExitCode(128 + signal)
         } catch {

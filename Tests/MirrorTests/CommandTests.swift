@@ -98,7 +98,7 @@ struct CommandTests {
         ("mount --cache sometimes source mount", "sometimes", 2),
         ("mount --passthrough maybe source mount", "maybe", 2),
         ("mount source", "Missing expected argument '<mountpoint>'", 2),
-        ("unmount nowhere", "passthroughfs: nowhere: No such file or directory", 1),
+        ("unmount nowhere", "passthroughfs: nowhere: no such directory", 1),
         ("unmount /proc", "passthroughfs: /proc: not a FUSE filesystem, but proc (use umount(8))", 1),
         ("demo --size 0", "--size takes a number of MiB", 2),
         ("demo --directory /nowhere", "passthroughfs: /nowhere: no temporary directory can be made here", 1),
@@ -127,7 +127,7 @@ struct CommandTests {
     @Test func `the demo can be interrupted`() throws {
         try Self.withDirectory { place in
             let script = """
-                "$COMMAND" demo --size 1024 --directory mount & server=$!
+                "$COMMAND" demo --size 256 --directory mount & server=$!
                 for i in $(seq 200); do grep -q "$PWD/mount/.* fuse" /proc/mounts && break; sleep 0.05; done
                 kill -INT $server; wait $server || echo "status $?"; ls -A mount
                 """
