@@ -119,6 +119,7 @@ public final class PassthroughFS: FileSystem {
     private func setDescriptorLimits() {
         let budget = DescriptorBudget()
         inodes.descriptorLimit = budget.inodes
+        inodes.keptLimit = budget.nameless
         openFiles.descriptorLimit = budget.openFiles
     }
 
@@ -129,6 +130,7 @@ public final class PassthroughFS: FileSystem {
     }
 
     public func start(_ connection: Connection) {
+        mounts.tell()
         // The limit may have been raised since.
         setDescriptorLimits()
         // Where the kernel takes no files, an open is answered as it should go without: with `none`, uncached.

@@ -4,10 +4,13 @@ import Glibc
 
 /// How many descriptors the mirror may keep open for its own ease.
 struct DescriptorBudget: Hashable, Sendable {
-    /// For inodes.
+    /// For inodes, those aside that lost their last name.
     var inodes: Int
     /// For open files and directories.
     var openFiles: Int
+    /// For inodes that lost their last name and are still in use: each keeps its descriptor. Those beyond it live as long
+    /// as something else holds them; the kernel holds a file that is open in passthrough.
+    var nameless: Int
 
     /// Divides what the process may have open.
     /// - Parameters:
@@ -15,12 +18,13 @@ struct DescriptorBudget: Hashable, Sendable {
     ///   - open: how many it has already.
     init(limit: Int, open: Int) {
         let left = max(0, limit - open)
-        // For worker threads (a device descriptor each, and what an operation opens for a moment), for unlinked files
-        // that must stay open, and for what else the process does.
+        // For worker threads (a device descriptor each, and what an operation opens for a moment), and for what else
+        // the process does.
         let reserve = min(max(32, left / 4), 1024)
         let budget = min(max(16, left - reserve), 2 * ClockRing.greatest)
-        inodes = budget / 2
-        openFiles = budget - budget / 2
+        nameless = budget / 4
+        inodes = (budget - nameless) / 2
+        openFiles = budget - nameless - inodes
     }
 
     /// By what holds for the process now.

@@ -124,7 +124,7 @@ struct DescriptorSlot: ~Copyable {
     /// Its descriptor may go again. True: it is to be put in the ring.
     func stopKeeping() -> Bool {
         let old = SlotState(bits: state.bitwiseAnd(~SlotState.kept, ordering: .relaxed).oldValue)
-        guard old.isLive, old.isOpen, !old.isListed else { return false }
+        guard old.isOpen, !old.isListed else { return false }
         state.bitwiseOr(SlotState.listed, ordering: .relaxed)
         return true
     }

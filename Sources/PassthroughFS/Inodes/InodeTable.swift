@@ -51,6 +51,9 @@ final class InodeTable: Sendable {
     private let chainLimit: UInt32
     private let stripes: InlineArray<64, Mutex<Stripe>>
     private let ring: ClockRing
+    /// Inodes that have handles, and keep their descriptors all the same.
+    private let kept = Atomic<Int>(0)
+    private let mostKept = Atomic<Int>(.max)
     private let relief: DescriptorRelief
     /// nil in a table whose inodes have no handles.
     private let mounts: SourceMounts?
@@ -84,6 +87,12 @@ final class InodeTable: Sendable {
     var descriptorLimit: Int {
         get { ring.limit }
         set { ring.setLimit(newValue) }
+    }
+
+    /// How many inodes that have handles may keep their descriptors, see ``keep(_:)``.
+    var keptLimit: Int {
+        get { mostKept.load(ordering: .relaxed) }
+        set { mostKept.store(newValue, ordering: .relaxed) }
     }
 
     // MARK: Use
@@ -252,12 +261,13 @@ final class InodeTable: Sendable {
     /// Makes an abandoned record free. Only the one thread comes here that saw it become abandoned.
     private func retire(_ slot: UInt32) {
         let index = Int(slot)
-        let mount = records[index].handle.mount
+        let handle = records[index].handle
         let (descriptor, emptied) = withStripe(of: slot) { stripe in
-            (records[index].slot.free(), stripe.slots.give(slot, in: blocks))
+            if records[index].slot.current.isKept, !handle.isNone { kept.subtract(1, ordering: .relaxed) }
+            return (records[index].slot.free(), stripe.slots.give(slot, in: blocks))
         }
         if let descriptor { SystemCall.close(descriptor) }
-        mounts?.release(mount)
+        mounts?.release(handle.mount)
         if let emptied {
             records.giveBack(Int(emptied) &* SlotStripe.slotsPerBlock, count: SlotStripe.slotsPerBlock)
             withStripe(of: slot) { stripe in stripe.slots.addEmpty(emptied, in: blocks) }
@@ -267,14 +277,22 @@ final class InodeTable: Sendable {
     // MARK: Inodes that lose their last name
 
     /// Keeps an inode's descriptor open until it is forgotten: without a name it lives only as long as somebody holds it.
-    /// Throws ESTALE.
+    /// Not beyond the limit: descriptors that cannot be evicted must not use up all of them. Throws ESTALE.
     func keep(_ node: NodeID) throws(Errno) {
         let inode = try pin(node)
-        keep(inode, NodeAddress(node).slot)
+        _ = keep(inode, NodeAddress(node).slot)
     }
 
-    private func keep(_ inode: borrowing Inode, _ slot: UInt32) {
-        withStripe(of: slot) { _ in records[Int(slot)].slot.keep() }
+    private func keep(_ inode: borrowing Inode, _ slot: UInt32) -> Bool {
+        withStripe(of: slot) { _ in
+            guard !records[Int(slot)].slot.current.isKept else { return false }
+            if kept.wrappingAdd(1, ordering: .relaxed).newValue > keptLimit {
+                kept.subtract(1, ordering: .relaxed)
+                return false
+            }
+            records[Int(slot)].slot.keep()
+            return true
+        }
     }
 
     /// Keeps the descriptor of the newest inode that is known by this key, if there is one that is not kept already.
@@ -293,8 +311,7 @@ final class InodeTable: Sendable {
             return (NodeAddress(slot: slot, generation: generation), state)
         }
         guard let (address, state) = found, let inode = try? lend(address.slot, isOpen: state.isOpen) else { return nil }
-        keep(inode, address.slot)
-        return address.node
+        return keep(inode, address.slot) ? address.node : nil
     }
 
     /// It has a name after all.
@@ -302,7 +319,9 @@ final class InodeTable: Sendable {
         let address = NodeAddress(node)
         guard address.slot > 1, Int(address.slot) < records.count else { return }
         let enlist = withStripe(of: address.slot) { _ in
-            guard isLive(address), !records[Int(address.slot)].handle.isNone else { return false }
+            guard isLive(address), !records[Int(address.slot)].handle.isNone, records[Int(address.slot)].slot.current.isKept
+            else { return false }
+            kept.subtract(1, ordering: .relaxed)
             return records[Int(address.slot)].slot.stopKeeping()
         }
         if enlist { self.enlist(address.slot) }

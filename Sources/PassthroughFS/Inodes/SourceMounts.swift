@@ -52,10 +52,15 @@ final class SourceMounts: Sendable {
         } catch {
             sourceID = nil
             support = .unavailable(reason: error.reason, remedy: error.remedy)
-            logger.warning(
-                "inodes are not held by file handle, so each that is in use takes a descriptor: \(error.reason)",
-                metadata: ["remedy": "\(error.remedy)"])
         }
+    }
+
+    /// Says what there is to do without.
+    func tell() {
+        guard case .unavailable(let reason, let remedy) = support else { return }
+        logger.warning(
+            "inodes are not held by file handle, so each that is in use takes a descriptor: \(reason)",
+            metadata: ["remedy": "\(remedy)"])
     }
 
     /// Whether the source's inodes are held by handle.
