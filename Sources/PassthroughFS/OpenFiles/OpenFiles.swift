@@ -31,7 +31,7 @@ struct OpenFileRecord: ~Copyable {
     var flags: Int32
     var unused: UInt32
     /// Fills up a cache line.
-    var reserved: (UInt64, UInt64)
+    var reserved: (UInt64, UInt64, UInt64)
 }
 
 /// The open files: a handle is a slot and a generation, so that a wrong or late handle finds nothing, and all that is left
