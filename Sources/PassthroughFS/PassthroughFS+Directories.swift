@@ -23,7 +23,7 @@ extension PassthroughFS {
         _ directory: OpenFile, from offset: DirectoryOffset, into entries: inout DirectoryWriter, for request: Request
     ) throws(Errno) {
         let open = try openFiles.pin(directory.handle, .directory)
-        let device = try inodes.pin(directory.node).device
+        let device = try inodes.device(of: directory.node)
         try read(open, from: offset, capacity: entries.freeCapacity) { entry in
             let inode = numbers.shown(entry.inode, on: device)
             return entry.withName { entries.add($0, inode: inode, type: entry.type, next: entry.next) }
@@ -34,7 +34,7 @@ extension PassthroughFS {
         _ directory: OpenFile, from offset: DirectoryOffset, into entries: inout DirectoryPlusWriter, for request: Request
     ) throws(Errno) {
         let open = try openFiles.pin(directory.handle, .directory)
-        let device = try inodes.pin(directory.node).device
+        let device = try inodes.device(of: directory.node)
         // An entry takes some five times what it takes in the source's listing: what is read and has no room is read anew.
         var capacity = 4096
         if !entries.hasRoom(forNameOf: 8192) { capacity = 2048 }

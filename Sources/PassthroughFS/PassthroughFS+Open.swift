@@ -90,13 +90,15 @@ extension PassthroughFS {
         _ file: FileDescriptor, _ node: NodeID, _ inode: borrowing Inode, _ decision: OpenDecision, _ open: OpenRequest
     ) throws(Errno) -> Opened {
         let io: Opened.IO
+        var holdsInode = false
         switch decision {
         case .deny(let error):
             SystemCall.close(file)
             throw error
-        // The descriptor outlives the answer: the kernel holds the inode while it opens it. `O_PATH`, for a writable one
+        // The inode is held until the session has used the descriptor. `O_PATH`, for a writable one
         // kept by the kernel would make running the source's file fail with ETXTBSY, and a remount read-only with EBUSY.
         case .passThrough:
+            holdsInode = true
             io = .passthrough(inode.descriptor, otherwise: options.cache == .none ? .direct : .cached)
         case .throughDaemon:
             switch options.cache {
@@ -111,9 +113,12 @@ extension PassthroughFS {
         let skipsFlush = open.accessMode == .readOnly || closesSilently && inode.device == device
         // Evicting is a close: where that can report an error, which is to be the user's, it must not be done early.
         let handle = try openFiles.insert(
-            file, .file, of: node, flags: sourceFlags(open) & ~O_TRUNC, kept: !mayOpenAgain || !skipsFlush)
+            file, .file, of: node, flags: sourceFlags(open) & ~O_TRUNC, kept: !mayOpenAgain || !skipsFlush,
+            holdsInode: holdsInode)
         return Opened(handle: handle, io: io, skipsFlush: skipsFlush)
     }
+
+    public func settled(_ file: OpenFile, passesThrough: Bool) { openFiles.releaseInode(of: file.handle) }
 
     /// The flags with which the source's file is opened: the caller's, so that the caller gets the errno that the source
     /// gives for them. Left out is what the kernel has done already, or what would apply to the path in /proc.

@@ -90,13 +90,7 @@ public final class PassthroughFS: FileSystem {
             let mounts = try SourceMounts(root: root, logger: logger)
             let inodes = try InodeTable(
                 root: root, device: UInt64(status.st_dev), inode: UInt64(status.st_ino), mounts: mounts, relief: relief)
-            openFiles = try OpenFiles(relief: relief) { (node, kind, flags) throws(Errno) in
-                let inode = try inodes.pin(node)
-                switch kind {
-                case .file: return try SystemCall.openServed(inode.descriptor, flags)
-                case .directory: return try SystemCall.openDirectory(inode.descriptor)
-                }
-            }
+            openFiles = try OpenFiles(of: inodes, relief: relief)
             numbers = try InodeNumbers(source: UInt64(status.st_dev))
             self.relief = relief
             self.mounts = mounts

@@ -21,6 +21,7 @@ private func smallMirror(_ options: PassthroughOptions = PassthroughOptions()) t
 
 extension Mirror {
     func evictAll() {
+        // At first what was used is only marked.
         while fs.inodes.evict(1000) + fs.openFiles.evict(1000) > 0 {}
     }
 }
@@ -180,6 +181,28 @@ extension Mirror {
         mirror.evictAll()
         #expect(fstatInode(inode.descriptor) == mirror.status("file").st_ino)
         #expect(fstatInode(open.descriptor) == mirror.status("file").st_ino)
+    }
+
+    @Test func whatIsRegisteredStaysUntilItIs() throws {
+        let mirror = try smallMirror()
+        try mirror.write("file", "text")
+        let node = try mirror.lookup("file").node
+        let opened = try mirror.fs.open(node, OpenRequest(flags: O_RDWR), for: Mirror.root)
+        mirror.evictAll()
+        guard case .passthrough(let descriptor, _) = opened.io else {
+            Issue.record("not passed through")
+            return
+        }
+        #expect(fstatInode(descriptor) == mirror.status("file").st_ino)
+        #expect(mirror.fs.inodes.isOpen(node))
+        mirror.fs.settled(OpenFile(node: node, handle: opened.handle), passesThrough: true)
+        mirror.evictAll()
+        #expect(!mirror.fs.inodes.isOpen(node))
+        // Released without it: the inode is free all the same.
+        let again = try mirror.fs.open(node, OpenRequest(flags: O_RDWR), for: Mirror.root)
+        mirror.fs.release(OpenFile(node: node, handle: again.handle), for: Mirror.root)
+        mirror.evictAll()
+        #expect(!mirror.fs.inodes.isOpen(node))
     }
 
     /// The test for descriptors that were closed, or recycled, under their users.

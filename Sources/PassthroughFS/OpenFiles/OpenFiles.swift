@@ -29,7 +29,8 @@ struct OpenFileRecord: ~Copyable {
     let position: Atomic<UInt64>
     /// The flags to open it with again.
     var flags: Int32
-    var unused: UInt32
+    /// 1: the record holds its inode with a pin, which goes to whoever makes this 0.
+    let holdsInode: Atomic<UInt32>
     /// Fills up a cache line.
     var reserved: (UInt64, UInt64, UInt64)
 }
@@ -50,23 +51,21 @@ final class OpenFiles: Sendable {
     /// The position is not known: no directory has this one.
     static let unknown: UInt64 = .max - 1
 
-    /// Opens again what a node stands for. Not while a caller's ids are assumed.
-    typealias Reopen = @Sendable (NodeID, Kind, Int32) throws(Errno) -> FileDescriptor
-
     private let records: MappedArray<OpenFileRecord>
     private let blocks: MappedArray<SlotBlock>
     private let stripes: InlineArray<64, Mutex<SlotStripe>>
     private let ring: ClockRing
     private let relief: DescriptorRelief
-    private let reopen: Reopen?
+    /// What they are of; without it nothing can be opened again.
+    private let inodes: InodeTable?
 
-    init(relief: DescriptorRelief = DescriptorRelief(), reopen: Reopen? = nil) throws(Errno) {
+    init(of inodes: InodeTable? = nil, relief: DescriptorRelief = DescriptorRelief()) throws(Errno) {
         records = try MappedArray(count: 1 << 24, least: 1 << 16)
         blocks = try MappedArray(count: records.count / SlotStripe.slotsPerBlock, least: 1)
         stripes = InlineArray { _ in Mutex(SlotStripe()) }
         ring = try ClockRing()
         self.relief = relief
-        self.reopen = reopen
+        self.inodes = inodes
         relief.add { [weak self] count in self?.evict(count) ?? 0 }
     }
 
@@ -84,23 +83,31 @@ final class OpenFiles: Sendable {
     /// - Parameters:
     ///   - node: what it is of, and `flags`: how to open it again.
     ///   - kept: it cannot be opened again, and must stay.
+    ///   - holdsInode: the inode's own descriptor, which is in use, stays open until ``releaseInode(of:)`` as well.
     func insert(
-        _ descriptor: FileDescriptor, _ kind: Kind, of node: NodeID = .root, flags: Int32 = 0, kept: Bool = false
+        _ descriptor: FileDescriptor, _ kind: Kind, of node: NodeID = .root, flags: Int32 = 0, kept: Bool = false,
+        holdsInode: Bool = false
     ) throws(Errno) -> FileHandle {
         // Opens of one file follow each other; those of many spread.
         let stripe = Int(truncatingIfNeeded: (node.rawValue ^ node.rawValue >> 6) & 63)
-        let kept = kept || reopen == nil
+        let kept = kept || inodes == nil
+        if holdsInode, !(inodes?.pinAgain(node) ?? false) {
+            SystemCall.close(descriptor)
+            throw .staleNFSFileHandle
+        }
         let found: (slot: UInt32, generation: UInt32, enlist: Bool)? = stripes[stripe].withLock { state in
             guard let slot = state.take(in: blocks, of: stripe) else { return nil }
             let index = Int(slot)
             records[index].kind = kind.rawValue
             records[index].node = node
             records[index].flags = flags
+            records[index].holdsInode.store(holdsInode ? 1 : 0, ordering: .relaxed)
             records[index].position.store(0, ordering: .relaxed)
             let generation = state.nextGeneration()
             return (slot, generation, records[index].slot.begin(generation, descriptor, kept: kept))
         }
         guard let found else {
+            if holdsInode { inodes?.unpin(NodeAddress(node).slot) }
             SystemCall.close(descriptor)
             throw .tooManyOpenFiles
         }
@@ -135,7 +142,20 @@ final class OpenFiles: Sendable {
         }
     }
 
+    /// The inode's own descriptor may go.
+    func releaseInode(of handle: FileHandle) {
+        guard let (slot, generation) = address(handle), records[Int(slot)].slot.pin(generation) != nil else { return }
+        releaseInode(of: slot)
+        unpin(slot)
+    }
+
+    private func releaseInode(of slot: UInt32) {
+        guard records[Int(slot)].holdsInode.exchange(0, ordering: .acquiringAndReleasing) == 1 else { return }
+        inodes?.unpin(NodeAddress(records[Int(slot)].node).slot)
+    }
+
     private func retire(_ slot: UInt32) {
+        releaseInode(of: slot)
         let (descriptor, emptied) = withStripe(of: slot) { stripe in
             (records[Int(slot)].slot.free(), stripe.give(slot, in: blocks))
         }
@@ -170,10 +190,12 @@ final class OpenFiles: Sendable {
     /// Opens a pinned record's descriptor again.
     private func open(_ slot: UInt32, _ kind: Kind) throws(Errno) {
         let index = Int(slot)
-        guard let reopen else { throw .badFileDescriptor }
-        let node = records[index].node
+        guard let inodes else { throw .badFileDescriptor }
         let flags = records[index].flags
-        let descriptor = try relief.relieving { () throws(Errno) in try reopen(node, kind, flags) }
+        let inode = try inodes.pin(records[index].node)
+        let descriptor = try relief.relieving { () throws(Errno) in
+            try kind == .file ? SystemCall.openServed(inode.descriptor, flags) : SystemCall.openDirectory(inode.descriptor)
+        }
         let (isTaken, enlist) = withStripe(of: slot) { _ in
             if !records[index].slot.current.isOpen { records[index].position.store(0, ordering: .relaxed) }
             return records[index].slot.install(descriptor)
