@@ -87,7 +87,7 @@ public final class PassthroughFS: FileSystem {
             // Files are reopened through /proc: better known to be missing now than at the first open.
             SystemCall.close(try SystemCall.find(root))
             let relief = DescriptorRelief()
-            let mounts = try SourceMounts(root: root, logger: logger)
+            let mounts = try SourceMounts(root: root, relief: relief, logger: logger)
             let inodes = try InodeTable(
                 root: root, device: UInt64(status.st_dev), inode: UInt64(status.st_ino), mounts: mounts, relief: relief)
             openFiles = try OpenFiles(of: inodes, relief: relief)

@@ -137,6 +137,8 @@ struct DescriptorSlot: ~Copyable {
             let desired: UInt64
             let outcome: Eviction
             if !now.isLive || !now.isOpen || now.isKept {
+                // Not even written, where there is nothing to change: the memory may have been given back.
+                if !now.isListed { return .unlisted }
                 (desired, outcome) = (seen & ~SlotState.listed, .unlisted)
             } else if now.pins > 0 || now.isUsed {
                 (desired, outcome) = (seen & ~SlotState.used, .wanted)

@@ -25,7 +25,7 @@ final class InodeNumbers: Sendable {
     func shown(_ inode: UInt64, on device: UInt64) -> UInt64 {
         if device == source { return inode }
         if inode >> 48 == 0, let ordinal = ordinal(of: device) { return UInt64(ordinal) << 48 | inode }
-        return 1 << 63 | InodeTable.hash(device: device, inode: inode) >> 1
+        return 1 << 63 | InodeChains.hash(device: device, inode: inode) >> 1
     }
 
     /// 1 and up; nil where there are more devices than places.

@@ -37,7 +37,7 @@ final class InodeTable: Sendable {
     /// What a stripe's lock guards besides the records. Fills up a cache line, so that stripes do not share one.
     private struct Stripe {
         var slots = SlotStripe()
-        /// Chains in use; grows with the number of records, one at a time (linear hashing).
+        /// Chains in use; grows with the number of records, one at a time.
         var chains: UInt32 = 1
         /// Records that are live.
         var live: Int = 0
@@ -46,9 +46,7 @@ final class InodeTable: Sendable {
 
     private let records: MappedArray<InodeRecord>
     private let blocks: MappedArray<SlotBlock>
-    /// The first slot of each chain, 0 for none. Each stripe has its stretch of them.
-    private let buckets: MappedArray<UInt32>
-    private let chainLimit: UInt32
+    private let chains: InodeChains
     private let stripes: InlineArray<64, Mutex<Stripe>>
     private let ring: ClockRing
     /// Inodes that have handles, and keep their descriptors all the same.
@@ -65,8 +63,7 @@ final class InodeTable: Sendable {
     ) throws(Errno) {
         records = try MappedArray(count: slots, least: min(slots, 1 << 16))
         blocks = try MappedArray(count: records.count / SlotStripe.slotsPerBlock, least: 1)
-        buckets = try MappedArray(count: max(64, min(records.count, 1 << 24)), least: 64)
-        chainLimit = UInt32(truncatingIfNeeded: buckets.count / SlotStripe.count)
+        chains = try InodeChains(records: records.count)
         stripes = InlineArray { _ in Mutex(Stripe()) }
         ring = try ClockRing()
         self.relief = relief
@@ -186,8 +183,8 @@ final class InodeTable: Sendable {
     func lookup(
         device: UInt64, inode: UInt64, type: UInt32, descriptor: FileDescriptor, handle: InodeHandle = .none
     ) throws(Errno) -> NodeID {
-        let hash = InodeTable.hash(device: device, inode: inode)
-        let stripe = Int(truncatingIfNeeded: hash & 63)
+        let hash = InodeChains.hash(device: device, inode: inode)
+        let stripe = InodeChains.stripe(of: hash)
 
         enum Outcome {
             case known(NodeAddress, isTaken: Bool, enlist: Bool)
@@ -195,8 +192,7 @@ final class InodeTable: Sendable {
             case full
         }
         let outcome: Outcome = stripes[stripe].withLock { state in
-            let bucket = InodeTable.bucket(hash, stripe, state.chains, chainLimit)
-            var slot = buckets[bucket]
+            var slot = chains.first(hash, of: state.chains)
             while slot != 0 {
                 let index = Int(slot)
                 if records[index].inode == inode, records[index].device == device, records[index].handle == handle {
@@ -214,12 +210,14 @@ final class InodeTable: Sendable {
             records[index].inode = inode
             records[index].type = type
             records[index].handle = handle
-            records[index].next = buckets[bucket]
-            buckets[bucket] = slot
+            chains.add(slot, hash, of: state.chains, in: records)
             state.live &+= 1
             let generation = state.slots.nextGeneration()
             let enlist = records[index].slot.begin(generation, descriptor, kept: handle.isNone)
-            if state.live > Int(state.chains), state.chains < chainLimit { addChain(stripe, &state) }
+            if state.live > Int(state.chains), state.chains < chains.limit {
+                chains.split(stripe, state.chains, in: records)
+                state.chains &+= 1
+            }
             return .new(NodeAddress(slot: slot, generation: generation), enlist: enlist)
         }
         switch outcome {
@@ -267,7 +265,7 @@ final class InodeTable: Sendable {
                 return false
             }
             records[index].lookups = 0
-            unchain(address.slot, stripe.chains)
+            chains.remove(address.slot, of: stripe.chains, in: records)
             stripe.live &-= 1
             return records[index].slot.end()
         }
@@ -313,10 +311,10 @@ final class InodeTable: Sendable {
 
     /// Keeps the descriptor of the newest inode that is known by this key, if there is one that is not kept already.
     func keep(device: UInt64, inode: UInt64) -> NodeID? {
-        let hash = InodeTable.hash(device: device, inode: inode)
-        let stripe = Int(truncatingIfNeeded: hash & 63)
+        let hash = InodeChains.hash(device: device, inode: inode)
+        let stripe = InodeChains.stripe(of: hash)
         let found: (NodeAddress, SlotState)? = stripes[stripe].withLock { state in
-            var slot = buckets[InodeTable.bucket(hash, stripe, state.chains, chainLimit)]
+            var slot = chains.first(hash, of: state.chains)
             while slot != 0, records[Int(slot)].inode != inode || records[Int(slot)].device != device {
                 slot = records[Int(slot)].next
             }
@@ -376,70 +374,5 @@ final class InodeTable: Sendable {
         }
         guard records[1].slot.current.isLive, records[1].slot.end() else { return }
         if let root = records[1].slot.free() { SystemCall.close(root) }
-    }
-
-    // MARK: Chains
-
-    /// Where a key's chain starts. With n chains: the hash's bits below the next power of two, and one bit less where that
-    /// chain does not exist yet. The bits below name the stripe.
-    private static func bucket(_ hash: UInt64, _ stripe: Int, _ chains: UInt32, _ limit: UInt32) -> Int {
-        let bits = UInt32(truncatingIfNeeded: hash >> 6)
-        let mask = UInt32.max >> UInt32((chains &- 1).leadingZeroBitCount)
-        var chain = chains == 1 ? 0 : bits & mask
-        if chain >= chains { chain &= mask >> 1 }
-        return stripe &* Int(limit) &+ Int(chain)
-    }
-
-    /// Makes one chain more, of what belongs there in the one that it splits off from. The stripe's lock is held.
-    private func addChain(_ stripe: Int, _ state: inout Stripe) {
-        let new = state.chains
-        let parent = new & ~(1 << (31 &- UInt32(new.leadingZeroBitCount)))
-        state.chains = new &+ 1
-        let base = stripe &* Int(chainLimit)
-        var slot = buckets[base &+ Int(parent)]
-        buckets[base &+ Int(parent)] = 0
-        buckets[base &+ Int(new)] = 0
-        // In their order: of two with one device and number the newer comes first.
-        var lastOfParent = 0
-        var lastOfNew = 0
-        while slot != 0 {
-            let index = Int(slot)
-            slot = records[index].next
-            records[index].next = 0
-            let hash = InodeTable.hash(device: records[index].device, inode: records[index].inode)
-            let bucket = InodeTable.bucket(hash, stripe, state.chains, chainLimit)
-            let isNew = bucket == base &+ Int(new)
-            let last = isNew ? lastOfNew : lastOfParent
-            if last == 0 { buckets[bucket] = UInt32(truncatingIfNeeded: index) } else {
-                records[last].next = UInt32(truncatingIfNeeded: index)
-            }
-            if isNew { lastOfNew = index } else { lastOfParent = index }
-        }
-    }
-
-    /// Takes a record out of its chain. The stripe's lock is held.
-    private func unchain(_ slot: UInt32, _ chains: UInt32) {
-        let hash = InodeTable.hash(device: records[Int(slot)].device, inode: records[Int(slot)].inode)
-        let bucket = InodeTable.bucket(hash, SlotStripe.stripe(of: slot), chains, chainLimit)
-        let next = records[Int(slot)].next
-        if buckets[bucket] == slot {
-            buckets[bucket] = next
-            return
-        }
-        var before = Int(buckets[bucket])
-        while before != 0, records[before].next != slot { before = Int(records[before].next) }
-        if before != 0 { records[before].next = next }
-    }
-
-    /// Inode numbers come in runs, and in strides: each bit of the key must reach the low bits. The finalizer of
-    /// MurmurHash3, by its published constants.
-    static func hash(device: UInt64, inode: UInt64) -> UInt64 {
-        var hash = inode ^ (device &* 0x9e37_79b9_7f4a_7c15)
-        hash ^= hash >> 33
-        hash = hash &* 0xff51_afd7_ed55_8ccd
-        hash ^= hash >> 33
-        hash = hash &* 0xc4ce_b9fe_1a85_ec53
-        hash ^= hash >> 33
-        return hash
     }
 }

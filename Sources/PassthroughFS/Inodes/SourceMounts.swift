@@ -39,13 +39,15 @@ final class SourceMounts: Sendable {
     private let descriptors: MappedArray<Atomic<Int32>>
     private let state = Mutex(State())
     private let logger: Logger
+    private let relief: DescriptorRelief
 
     /// Finds out whether the source's inodes can be held by handle.
-    init(root: FileDescriptor, logger: Logger) throws(Errno) {
+    init(root: FileDescriptor, relief: DescriptorRelief, logger: Logger) throws(Errno) {
         self.logger = logger
+        self.relief = relief
         descriptors = try MappedArray(count: 1 << 16, least: 1 << 16)
         do throws(HandleSupport.Missing) {
-            let (descriptor, id) = try SourceMounts.probe(root, S_IFDIR)
+            let (descriptor, id) = try SourceMounts.probe(root, S_IFDIR, relief)
             descriptors[Int(SourceMounts.source)].store(descriptor.rawValue, ordering: .relaxed)
             sourceID = id
             support = .available
@@ -81,7 +83,7 @@ final class SourceMounts: Sendable {
         if id == sourceID { return SourceMounts.source }
         if let known = state.withLock({ Self.use(id, &$0) }) { return known }
         let descriptor: FileDescriptor
-        do throws(HandleSupport.Missing) { (descriptor, _) = try SourceMounts.probe(found, type) } catch {
+        do throws(HandleSupport.Missing) { (descriptor, _) = try SourceMounts.probe(found, type, relief) } catch {
             if state.withLock({ state in defer { state.hasTold = true }; return !state.hasTold }) {
                 logger.warning(
                     "something is mounted in the source whose inodes are not held by file handle: \(error.reason)",
@@ -144,7 +146,7 @@ final class SourceMounts: Sendable {
 
     /// Opens a descriptor for a mount, and tries whether handles work there.
     private static func probe(
-        _ found: FileDescriptor, _ type: UInt32
+        _ found: FileDescriptor, _ type: UInt32, _ relief: DescriptorRelief
     ) throws(HandleSupport.Missing) -> (FileDescriptor, Int32) {
         let call: HandleSupport.Call
         do throws(Errno) {
@@ -154,9 +156,11 @@ final class SourceMounts: Sendable {
             if HandleSupport.isForgetful(type: Int64(truncatingIfNeeded: try SystemCall.statistics(of: found).f_type)) {
                 throw Errno.notSupported
             }
-            let descriptor = try type == S_IFDIR ? SystemCall.openDirectory(found) : SystemCall.reopen(found, O_RDONLY)
+            let descriptor = try relief.relieving { () throws(Errno) in
+                try type == S_IFDIR ? SystemCall.openDirectory(found) : SystemCall.reopen(found, O_RDONLY)
+            }
             do throws(Errno) {
-                SystemCall.close(try SystemCall.open(handle, on: descriptor))
+                SystemCall.close(try relief.relieving { () throws(Errno) in try SystemCall.open(handle, on: descriptor) })
                 return (descriptor, id)
             } catch {
                 SystemCall.close(descriptor)
