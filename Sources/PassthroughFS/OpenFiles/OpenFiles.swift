@@ -40,6 +40,11 @@ struct OpenFileRecord: ~Copyable {
 ///
 /// Limits: 2^24 open files, of which each of 64 stripes has its share; EMFILE beyond. How many of them have a descriptor
 /// is bounded by the limit that is set, except for those that could not be opened again.
+///
+/// What opening again cannot give back, and users may see of a file that is served through the daemon, once more are open
+/// than the limit: while it has no descriptor others may run it as a program, make it immutable, or remount the source
+/// read-only, though it is open for writing; the next write then fails with ETXTBSY, EPERM or EROFS. A passthrough file
+/// is open in the kernel all the time.
 final class OpenFiles: Sendable {
     enum Kind: UInt32 {
         case file = 1
