@@ -79,7 +79,7 @@ final class OpenFiles: Sendable {
     /// How many descriptors may be open for what can be opened again.
     var descriptorLimit: Int {
         get { ring.limit }
-        set { ring.setLimit(newValue) }
+        set { ring.setLimit(newValue) { evict(slot: $0) } leaveOut: { unlist($0) } }
     }
 
     // MARK: Opening and releasing
@@ -237,8 +237,10 @@ final class OpenFiles: Sendable {
 
     private func enlist(_ slot: UInt32) {
         let leftOver = ring.enlist(slot) { evict(slot: $0) }
-        if leftOver != 0 { withStripe(of: leftOver) { _ in records[Int(leftOver)].slot.unlist() } }
+        if leftOver != 0 { unlist(leftOver) }
     }
+
+    private func unlist(_ slot: UInt32) { withStripe(of: slot) { _ in records[Int(slot)].slot.unlist() } }
 
     private func evict(slot: UInt32) -> DescriptorSlot.Eviction {
         withStripe(of: slot) { _ in records[Int(slot)].slot.evict() }
@@ -247,7 +249,7 @@ final class OpenFiles: Sendable {
     /// Closes descriptors that nobody uses, up to so many.
     func evict(_ count: Int) -> Int {
         let (closed, leftOver) = ring.evict(count) { evict(slot: $0) }
-        if leftOver != 0 { withStripe(of: leftOver) { _ in records[Int(leftOver)].slot.unlist() } }
+        if leftOver != 0 { unlist(leftOver) }
         return closed
     }
 }
