@@ -151,6 +151,29 @@ extension Mirror {
         }
     }
 
+    @Test func whatIsKeptTakesFromTheOthersAndGivesBack() throws {
+        let mirror = try smallMirror()
+        mirror.fs.inodes.keptLimit = 2
+        mirror.fs.inodes.descriptorLimit = 40
+        for round in 0..<2 {
+            for index in 0..<60 {
+                try mirror.write("stays-\(index)")
+                try mirror.write("goes-\(index)")
+            }
+            let stay = try (0..<60).map { try mirror.lookup("stays-\($0)").node }
+            #expect(stay.count { mirror.fs.inodes.isOpen($0) } == 40)
+            let go = try (0..<60).map { try mirror.lookup("goes-\($0)").node }
+            for index in 0..<60 {
+                try withName("goes-\(index)") { name throws(Errno) in try mirror.fs.unlink(name, in: .root, for: Mirror.root) }
+            }
+            let all = (stay + go).count { mirror.fs.inodes.isOpen($0) }
+            #expect(all <= 42 + 8, "round \(round)")
+            mirror.evictAll()
+            #expect(go.count { mirror.fs.inodes.isOpen($0) } == 34, "round \(round)")
+            for node in stay + go { mirror.fs.forget(node, lookups: .max) }
+        }
+    }
+
     @Test func whatOthersRemovedIsStaleAndItsNumberAnothers() throws {
         let mirror = try smallMirror()
         // Numbers of removed files are given out again soon: some of the new ones have old numbers.

@@ -32,12 +32,24 @@ struct ClockRing: ~Copyable, Sendable {
     }
 
     /// How many descriptors may be open for records in the ring.
-    var limit: Int {
-        get { capacity.load(ordering: .relaxed) }
-    }
+    var limit: Int { capacity.load(ordering: .relaxed) }
 
-    /// Sets the limit. Before the first record is put there, or to raise it: places beyond it are not looked at.
-    func setLimit(_ limit: Int) { capacity.store(min(max(limit, 2), ClockRing.greatest), ordering: .relaxed) }
+    /// Sets the limit. Records in places beyond it are put into others, for which some have to go.
+    ///
+    /// A thread that read the limit a moment ago may still put one record there. It stays open until it is given back, or
+    /// the limit is raised again.
+    /// - Parameter leaveOut: takes a record that found no place.
+    func setLimit(_ limit: Int, evict: (UInt32) -> DescriptorSlot.Eviction, leaveOut: (UInt32) -> Void) {
+        let limit = min(max(limit, 2), ClockRing.greatest)
+        let old = capacity.exchange(limit, ordering: .relaxed)
+        guard limit < old else { return }
+        for place in limit..<old {
+            let slot = places[place].exchange(0, ordering: .relaxed)
+            guard slot != 0 else { continue }
+            let leftOver = enlist(slot, evict: evict)
+            if leftOver != 0 { leaveOut(leftOver) }
+        }
+    }
 
     private func exchange(_ slot: UInt32) -> UInt32 {
         let place = hand.wrappingAdd(1, ordering: .relaxed).oldValue % UInt64(limit)

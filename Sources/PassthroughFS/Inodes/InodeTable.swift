@@ -51,7 +51,8 @@ final class InodeTable: Sendable {
     private let ring: ClockRing
     /// Inodes that have handles, and keep their descriptors all the same.
     private let kept = Atomic<Int>(0)
-    private let mostKept = Atomic<Int>(.max)
+    private let keptShare = Atomic<Int>(ClockRing.greatest)
+    private let evictableShare = Atomic<Int>(ClockRing.greatest)
     private let relief: DescriptorRelief
     /// nil in a table whose inodes have no handles.
     private let mounts: SourceMounts?
@@ -82,15 +83,28 @@ final class InodeTable: Sendable {
 
     /// How many descriptors may be open for inodes that have handles.
     var descriptorLimit: Int {
-        get { ring.limit }
-        set { ring.setLimit(newValue) }
+        get { evictableShare.load(ordering: .relaxed) }
+        set {
+            evictableShare.store(newValue, ordering: .relaxed)
+            setRingLimit(newValue)
+        }
     }
 
-    /// How many inodes that have handles may keep their descriptors, see ``keep(_:)``.
+    /// How many inodes that have handles may keep their descriptors, see ``keep(_:)``, before they take from the others'.
     var keptLimit: Int {
-        get { mostKept.load(ordering: .relaxed) }
-        set { mostKept.store(newValue, ordering: .relaxed) }
+        get { keptShare.load(ordering: .relaxed) }
+        set { keptShare.store(newValue, ordering: .relaxed) }
     }
+
+    private func setRingLimit(_ limit: Int) { ring.setLimit(limit) { evict(slot: $0) } leaveOut: { unlist($0) } }
+
+    /// Makes the ring smaller by what is kept beyond its share, or larger again; by eights, for it takes a while.
+    private func share(with kept: Int) {
+        let over = kept &- keptLimit
+        if over >= 0, over & 7 == 0 { setRingLimit(max(descriptorLimit &- over, InodeTable.leastEvictable)) }
+    }
+
+    private static var leastEvictable: Int { 8 }
 
     // MARK: Use
 
@@ -162,8 +176,10 @@ final class InodeTable: Sendable {
 
     private func enlist(_ slot: UInt32) {
         let leftOver = ring.enlist(slot) { evict(slot: $0) }
-        if leftOver != 0 { withStripe(of: leftOver) { _ in records[Int(leftOver)].slot.unlist() } }
+        if leftOver != 0 { unlist(leftOver) }
     }
+
+    private func unlist(_ slot: UInt32) { withStripe(of: slot) { _ in records[Int(slot)].slot.unlist() } }
 
     private func evict(slot: UInt32) -> DescriptorSlot.Eviction {
         withStripe(of: slot) { _ in records[Int(slot)].slot.evict() }
@@ -172,7 +188,7 @@ final class InodeTable: Sendable {
     /// Closes descriptors that nobody uses, up to so many.
     func evict(_ count: Int) -> Int {
         let (closed, leftOver) = ring.evict(count) { evict(slot: $0) }
-        if leftOver != 0 { withStripe(of: leftOver) { _ in records[Int(leftOver)].slot.unlist() } }
+        if leftOver != 0 { unlist(leftOver) }
         return closed
     }
 
@@ -276,12 +292,13 @@ final class InodeTable: Sendable {
     private func retire(_ slot: UInt32) {
         let index = Int(slot)
         let handle = records[index].handle
+        let wasKept = records[index].slot.current.isKept && !handle.isNone
         let (descriptor, emptied) = withStripe(of: slot) { stripe in
-            if records[index].slot.current.isKept, !handle.isNone { kept.subtract(1, ordering: .relaxed) }
-            return (records[index].slot.free(), stripe.slots.give(slot, in: blocks))
+            (records[index].slot.free(), stripe.slots.give(slot, in: blocks))
         }
         if let descriptor { SystemCall.close(descriptor) }
         mounts?.release(handle.mount)
+        if wasKept { share(with: kept.wrappingSubtract(1, ordering: .relaxed).newValue) }
         if let emptied {
             records.giveBack(Int(emptied) &* SlotStripe.slotsPerBlock, count: SlotStripe.slotsPerBlock)
             withStripe(of: slot) { stripe in stripe.slots.addEmpty(emptied, in: blocks) }
@@ -291,22 +308,26 @@ final class InodeTable: Sendable {
     // MARK: Inodes that lose their last name
 
     /// Keeps an inode's descriptor open until it is forgotten: without a name it lives only as long as somebody holds it.
-    /// Not beyond the limit: descriptors that cannot be evicted must not use up all of them. Throws ESTALE.
+    /// Not beyond what there is for inodes: descriptors that cannot be evicted must not use up all of them. Throws ESTALE.
     func keep(_ node: NodeID) throws(Errno) {
         let inode = try pin(node)
         _ = keep(inode, NodeAddress(node).slot)
     }
 
     private func keep(_ inode: borrowing Inode, _ slot: UInt32) -> Bool {
-        withStripe(of: slot) { _ in
-            guard !records[Int(slot)].slot.current.isKept else { return false }
-            if kept.wrappingAdd(1, ordering: .relaxed).newValue > keptLimit {
+        let most = keptLimit &+ max(0, descriptorLimit &- InodeTable.leastEvictable)
+        let count: Int? = withStripe(of: slot) { _ in
+            guard !records[Int(slot)].slot.current.isKept else { return nil }
+            let count = kept.wrappingAdd(1, ordering: .relaxed).newValue
+            if count > most {
                 kept.subtract(1, ordering: .relaxed)
-                return false
+                return nil
             }
             records[Int(slot)].slot.keep()
-            return true
+            return count
         }
+        if let count { share(with: count) }
+        return count != nil
     }
 
     /// Keeps the descriptor of the newest inode that is known by this key, if there is one that is not kept already.
@@ -332,12 +353,12 @@ final class InodeTable: Sendable {
     func stopKeeping(_ node: NodeID) {
         let address = NodeAddress(node)
         guard address.slot > 1, Int(address.slot) < records.count else { return }
-        let enlist = withStripe(of: address.slot) { _ in
+        let (wasKept, enlist) = withStripe(of: address.slot) { _ in
             guard isLive(address), !records[Int(address.slot)].handle.isNone, records[Int(address.slot)].slot.current.isKept
-            else { return false }
-            kept.subtract(1, ordering: .relaxed)
-            return records[Int(address.slot)].slot.stopKeeping()
+            else { return (false, false) }
+            return (true, records[Int(address.slot)].slot.stopKeeping())
         }
+        if wasKept { share(with: kept.wrappingSubtract(1, ordering: .relaxed).newValue) }
         if enlist { self.enlist(address.slot) }
     }
 

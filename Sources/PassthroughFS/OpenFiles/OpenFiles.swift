@@ -40,6 +40,11 @@ struct OpenFileRecord: ~Copyable {
 ///
 /// Limits: 2^24 open files, of which each of 64 stripes has its share; EMFILE beyond. How many of them have a descriptor
 /// is bounded by the limit that is set, except for those that could not be opened again.
+///
+/// What opening again cannot give back, and users may see of a file that is served through the daemon, once more are open
+/// than the limit: while it has no descriptor others may run it as a program, make it immutable, or remount the source
+/// read-only, though it is open for writing; the next write then fails with ETXTBSY, EPERM or EROFS. A passthrough file
+/// is open in the kernel all the time.
 final class OpenFiles: Sendable {
     enum Kind: UInt32 {
         case file = 1
@@ -74,7 +79,7 @@ final class OpenFiles: Sendable {
     /// How many descriptors may be open for what can be opened again.
     var descriptorLimit: Int {
         get { ring.limit }
-        set { ring.setLimit(newValue) }
+        set { ring.setLimit(newValue) { evict(slot: $0) } leaveOut: { unlist($0) } }
     }
 
     // MARK: Opening and releasing
@@ -232,8 +237,10 @@ final class OpenFiles: Sendable {
 
     private func enlist(_ slot: UInt32) {
         let leftOver = ring.enlist(slot) { evict(slot: $0) }
-        if leftOver != 0 { withStripe(of: leftOver) { _ in records[Int(leftOver)].slot.unlist() } }
+        if leftOver != 0 { unlist(leftOver) }
     }
+
+    private func unlist(_ slot: UInt32) { withStripe(of: slot) { _ in records[Int(slot)].slot.unlist() } }
 
     private func evict(slot: UInt32) -> DescriptorSlot.Eviction {
         withStripe(of: slot) { _ in records[Int(slot)].slot.evict() }
@@ -242,7 +249,7 @@ final class OpenFiles: Sendable {
     /// Closes descriptors that nobody uses, up to so many.
     func evict(_ count: Int) -> Int {
         let (closed, leftOver) = ring.evict(count) { evict(slot: $0) }
-        if leftOver != 0 { withStripe(of: leftOver) { _ in records[Int(leftOver)].slot.unlist() } }
+        if leftOver != 0 { unlist(leftOver) }
         return closed
     }
 }
