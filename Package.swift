@@ -56,7 +56,13 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "MirrorTests", dependencies: ["FUSE", "PassthroughFS", "PassthroughCommand"], swiftSettings: settings),
+            name: "MirrorTests", dependencies: ["FUSE", "PassthroughFS", "PassthroughCommand", "MountSupport"],
+            swiftSettings: settings),
+        // Mounts and shells for tests that need them.
+        .target(
+            name: "MountSupport",
+            dependencies: ["FUSE", "FUSEWire", "PassthroughFS", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/MountSupport", swiftSettings: settings),
         .testTarget(
             name: "PassthroughFSTests",
             dependencies: ["PassthroughFS", "CLinux", "FUSE", .product(name: "SystemPackage", package: "swift-system")],
@@ -64,6 +70,13 @@ let package = Package(
         .executableTarget(
             name: "HelloFS", dependencies: ["FUSE", .product(name: "SystemPackage", package: "swift-system")],
             path: "Examples/HelloFS", swiftSettings: settings),
+        // The conformance cases: a program that is given a directory. It knows nothing of mounts, nor of this package.
+        .target(name: "ConformanceCalls", path: "Tests/ConformanceCalls"),
+        .executableTarget(
+            name: "conformance", dependencies: ["ConformanceCalls"], path: "Tests/ConformanceRunner", swiftSettings: settings),
+        .testTarget(
+            name: "ConformanceTests", dependencies: ["conformance", "FUSE", "FUSEWire", "PassthroughFS", "MountSupport"],
+            swiftSettings: settings),
         .testTarget(name: "FUSEWireTests", dependencies: ["FUSEWire"], swiftSettings: settings + [lifetimes]),
     ],
     swiftLanguageModes: [.v6]
