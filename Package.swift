@@ -23,6 +23,9 @@ let package = Package(
     name: "swift-fuse",
     products: [
         .library(name: "FUSE", targets: ["FUSE"]),
+        .library(name: "BackingTable", targets: ["BackingTable"]),
+        .library(name: "BackingTableHost", targets: ["BackingTableHost"]),
+        .library(name: "FUSESimulation", targets: ["FUSESimulation"]),
         .library(name: "FUSEWire", targets: ["FUSEWire"]),
         .library(name: "PassthroughFS", targets: ["PassthroughFS"]),
         .executable(name: "passthroughfs", targets: ["PassthroughCommand"]),
@@ -33,6 +36,24 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: [
+        .target(name: "BackingTable", swiftSettings: settings),
+        .target(name: "BackingTableHost", dependencies: ["BackingTable"], swiftSettings: settings),
+        .target(
+            name: "FUSESimulation",
+            dependencies: ["BackingTableHost", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: settings),
+        .target(
+            name: "BackingTableTestSupport", dependencies: ["BackingTable"], path: "Tests/BackingTableTestSupport",
+            swiftSettings: settings),
+        .testTarget(
+            name: "BackingTableTests", dependencies: ["BackingTable", "BackingTableTestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "BackingTableHostTests", dependencies: ["BackingTableHost", "BackingTableTestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "FUSESimulationTests", dependencies: ["FUSESimulation", "BackingTableTestSupport"],
+            swiftSettings: settings),
         .target(name: "FUSEWire", swiftSettings: settings + [lifetimes]),
         .target(name: "CLinux"),
         .target(
@@ -77,6 +98,14 @@ let package = Package(
         .testTarget(
             name: "ConformanceTests", dependencies: ["conformance", "FUSE", "FUSEWire", "PassthroughFS", "MountSupport"],
             swiftSettings: settings),
+        .testTarget(
+            name: "FUSETests",
+            dependencies: [
+                "FUSE", "FUSEWire", "HelloFS",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings + [lifetimes]),
         .testTarget(name: "FUSEWireTests", dependencies: ["FUSEWire"], swiftSettings: settings + [lifetimes]),
     ],
     swiftLanguageModes: [.v6]

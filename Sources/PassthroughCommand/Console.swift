@@ -9,11 +9,13 @@ import SystemPackage
 enum Console {
     static func say(_ text: String) { print(text, to: .standardOutput) }
 
-    static func complain(_ text: String) { print("passthroughfs: \(text)", to: .standardError) }
+    static func complain(_ text: String, prefixed: Bool = true) {
+        print(prefixed ? "passthroughfs: \(text)" : text, to: .standardError)
+    }
 
     /// Does the command's work. What it throws is told in one line, and becomes the exit status 1.
     static func run(_ body: () throws -> Void) throws {
-        do { try body() } catch Interrupt.raised(let signal) {
+        do { try body() } catch let exit as ExitCode { throw exit } catch Interrupt.raised(let signal) {
             // As a shell reports a command that a signal ended.
             throw ExitCode(128 + signal)
         } catch {

@@ -60,9 +60,20 @@ struct MountCommand: ParsableCommand {
             let mirror = try PassthroughFS(
                 source: FilePath(source), options: PassthroughOptions(cache: cache, passthrough: passthrough != .off))
             PassthroughFS.prepareProcess()
+            var served: Mount<PassthroughFS>?
             try Mount.serve(mirror, at: FilePath(mountpoint), options: mountOptions) { mount in
+                served = mount
+                let source = mountOptions.source
+                do throws(Errno) {
+                    try StatsSocket.serve(mount.connectionNumber) { StatsReport(mount, source: source).json }
+                } catch {
+                    logger.warning("stats will not find this mount: \(StatsSocket.directory): \(error)")
+                }
                 logger.debug("\(mount.mountpoint) is mounted: protocol 7.\(mount.session.connection.protocolMinor), \(mount.session.connection.capabilities)")
             }
+            if let served { StatsSocket.remove(served.connectionNumber) }
+            let counts = served?.session.counters.all.map { "\($0.opcode) \($0.count)" } ?? []
+            logger.debug("served \(counts.joined(separator: ", "))")
         }
     }
 

@@ -1,11 +1,25 @@
 // SPDX-License-Identifier: MIT
 
 import ArgumentParser
+import Glibc
 
 @main
 struct PassthroughCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "passthroughfs",
         abstract: "Mounts a directory somewhere else; the kernel reads and writes the files itself.",
-        subcommands: [MountCommand.self, UnmountCommand.self, DemoCommand.self])
+        subcommands: [MountCommand.self, UnmountCommand.self, StatsCommand.self, CheckCommand.self, DemoCommand.self])
+
+    /// Exit status: 0, 1 where something failed, 2 for wrong usage, 128 and the signal's number where one ended it.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            // ArgumentParser's own status for wrong usage is 64.
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            Console.complain(fullMessage(for: error), prefixed: false)
+            exit(withError: ExitCode(2))
+        }
+    }
 }

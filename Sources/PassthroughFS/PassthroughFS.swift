@@ -92,6 +92,9 @@ public final class PassthroughFS: FileSystem {
         inodes.closeAll()
     }
 
+    /// How many inodes the kernel knows, the root aside.
+    public var inodeCount: Int { inodes.count }
+
     // MARK: How opens go
 
     /// How an open file's reads and writes go, or why it is not opened.

@@ -8,7 +8,7 @@ import Testing
 /// Data that is written through the mirror and verified, in every way that fio knows; the daemon must not see any of it.
 @Suite(
     .serialized, .enabled(if: Machine.mountsAreDue, "mounting takes root and /dev/fuse"),
-    .enabled(if: Machine.has("fio") || ProcessInfo.processInfo.environment["CI"] != nil, "fio is not installed"),
+    .enabled(if: Machine.has("fio") || Machine.isContinuousIntegration, "fio is not installed"),
     .timeLimit(.minutes(10)))
 struct FioTests {
     /// How a job does its I/O.

@@ -13,7 +13,9 @@ public enum Machine {
     public static var canMount: Bool { getuid() == 0 && FileManager.default.fileExists(atPath: "/dev/fuse") }
 
     /// Skips are for machines without the feature: a continuous integration that cannot mount has lost its purpose.
-    public static var mountsAreDue: Bool { canMount || ProcessInfo.processInfo.environment["CI"] != nil }
+    public static var mountsAreDue: Bool { canMount || isContinuousIntegration }
+
+    public static var isContinuousIntegration: Bool { ProcessInfo.processInfo.environment["CI"] != nil }
 
     public static func has(_ command: String) -> Bool {
         ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"].contains {

@@ -193,7 +193,7 @@ private let user = Request(
                 let node = try mirror.lookup("file").node
                 let opened = try mirror.fs.open(node, OpenRequest(flags: O_RDWR), for: Mirror.root)
                 switch opened.io {
-                case .passthrough(let descriptor):
+                case .passthrough(let descriptor, _):
                     #expect(passthrough)
                     // For the name alone: a writable one, kept by the kernel, would be in others' way.
                     #expect(fcntl(descriptor.rawValue, F_GETFL) & 0o10000000 != 0)

@@ -73,6 +73,9 @@ static inline int clinux_signalfd(uint64_t set) {
     return (int)syscall(SYS_signalfd4, -1, &set, sizeof set, CLINUX_O_CLOEXEC);
 }
 
+// A pipe that programs started later do not inherit.
+static inline int clinux_pipe(int ends[2]) { return (int)syscall(SYS_pipe2, ends, CLINUX_O_CLOEXEC); }
+
 static inline int clinux_ioctl(int descriptor, unsigned long request, void *argument) {
     return (int)syscall(SYS_ioctl, descriptor, request, argument);
 }

@@ -54,9 +54,10 @@ final class InodeBackings: Sendable {
     private let isAvailable: Bool
     private let logger: Logger
     private let shards: InlineArray<16, Shard>
-    /// The errors that registrations met, each told once.
-    private let refusals = Mutex<Set<Errno>>([])
+    /// The errors that registrations met, and how often. Each is told once.
+    private let refusals = Mutex<[Errno: Int]>([:])
     private let registrations = Atomic<Int>(0)
+    private let passthroughOpens = Atomic<UInt64>(0)
 
     init(_ device: any Device, isAvailable: Bool, logger: Logger) {
         self.device = device
@@ -68,8 +69,20 @@ final class InodeBackings: Sendable {
     /// How many backing files are registered.
     var registered: Int { registrations.load(ordering: .relaxed) }
 
+    /// How many opens went to the kernel so far.
+    var passedThrough: UInt64 { passthroughOpens.load(ordering: .relaxed) }
+
+    /// What the kernel did not take, by error.
+    var refused: [Errno: Int] { refusals.withLock { $0 } }
+
     /// Decides how an open of this node goes, and counts it. Every call is followed by one of ``release(_:)``.
     func admit(_ node: NodeID, _ wish: Opened.IO) -> Admission {
+        let admission = decide(node, wish)
+        if admission.flags.contains(.passthrough) { passthroughOpens.add(1, ordering: .relaxed) }
+        return admission
+    }
+
+    private func decide(_ node: NodeID, _ wish: Opened.IO) -> Admission {
         if let joined = withRecords(of: node, { Self.join(&$0, node, wish) }) { return joined }
         // Nothing of this node is open.
         var first = wish.served == .direct ? Mode.direct : .cached
@@ -129,7 +142,7 @@ final class InodeBackings: Sendable {
             registrations.add(1, ordering: .relaxed)
             return id
         } catch {
-            if refusals.withLock({ $0.insert(error).inserted }) {
+            if isFirst(error) {
                 logger.warning("a file is served without passthrough: the kernel did not take it: \(error)")
             }
             return nil
@@ -140,7 +153,15 @@ final class InodeBackings: Sendable {
         registrations.subtract(1, ordering: .relaxed)
         do throws(Errno) { try device.closeBacking(id) } catch {
             // Nothing is lost but the kernel's reference: it goes with the connection.
-            if refusals.withLock({ $0.insert(error).inserted }) { logger.error("backing \(id.rawValue) was not closed: \(error)") }
+            if isFirst(error) { logger.error("backing \(id.rawValue) was not closed: \(error)") }
+        }
+    }
+
+    /// Counts an error, and says whether it is the first of its kind.
+    private func isFirst(_ error: Errno) -> Bool {
+        refusals.withLock { refusals in
+            refusals[error, default: 0] += 1
+            return refusals[error] == 1
         }
     }
 }

@@ -34,6 +34,13 @@ public final class DeviceFile: Device {
 
     deinit { try? descriptor.close() }
 
+    /// Whether `/dev/fuse` is there and open to this user. Throws what stands against it, and what would help.
+    public static func check() throws(MountError) {
+        let descriptor: FileDescriptor
+        do throws(Errno) { descriptor = try Self.open() } catch { throw .device(error) }
+        try? descriptor.close()
+    }
+
     /// A lane on a clone of the mounted descriptor. Where none is to be had (no descriptors left, or `/dev/fuse` not
     /// open to this user), a lane on the mounted descriptor itself: that works as well, with more contention, and is
     /// told once.

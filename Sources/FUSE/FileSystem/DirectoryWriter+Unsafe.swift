@@ -26,7 +26,11 @@ extension DirectoryPlusWriter {
             // Safe: as above.
             let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
             var writer = DirectoryPlusWriter(unsafe OutputRawSpan(buffer: free, initializedCount: 0))
-            try body(&writer)
+            do throws(Errno) { try body(&writer) } catch {
+                // Entries that were added count as looked up, so they must reach the kernel. The error comes again with
+                // the next reading, which starts behind them.
+                if writer.output.isEmpty { throw error }
+            }
             unsafe count &+= writer.output.finalize(for: free)
         }
     }

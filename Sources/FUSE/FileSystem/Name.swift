@@ -22,10 +22,16 @@ public struct Name: ~Escapable {
     /// How many bytes the name has.
     @inlinable public var count: Int { terminated.byteCount &- 1 }
 
+    /// Whether bytes, without a NUL, are `.` or `..`.
+    static func isDots(_ bytes: RawSpan) -> Bool {
+        // Safe: only read, within the call.
+        unsafe bytes.withUnsafeBytes { unsafe (1...2).contains($0.count) && $0.allSatisfy { $0 == UInt8(ascii: ".") } }
+    }
+
     /// Whether a directory entry can have this name.
     var isEntryName: Bool {
-        if count == 0 || self == "." || self == ".." { return false }
         let bytes = bytes
+        if count == 0 || Self.isDots(bytes) { return false }
         // Safe: only read, within the call.
         return unsafe bytes.withUnsafeBytes { unsafe !$0.contains(UInt8(ascii: "/")) }
     }

@@ -20,19 +20,16 @@ public final class Mount<FS: FileSystem>: Sendable {
 
     /// Mounts, agrees with the kernel on how to talk, and starts serving.
     ///
-    /// Mounting without root is not possible yet. The kernel offers passthrough to processes with CAP_SYS_ADMIN alone.
+    /// Without root it mounts by `fusermount3`; everything works then but passthrough, which the kernel offers to processes
+    /// with CAP_SYS_ADMIN alone.
     /// - Throws: ``MountError`` with what stood against it; nothing is mounted then.
     public init(_ fileSystem: FS, at path: FilePath, options: MountOptions = MountOptions()) throws(MountError) {
         let target = try Self.resolve(path.string)
-        let descriptor: FileDescriptor
-        do throws(Errno) { descriptor = try DeviceFile.open() } catch { throw .device(error) }
-        let device = DeviceFile(owning: descriptor, logger: options.session.logger)
-
-        do throws(Errno) { try options.mount(device.descriptor, at: target) } catch { throw .mountpoint(target, error) }
+        let device = DeviceFile(owning: try options.mount(at: target), logger: options.session.logger)
         do {
             // The connection's folder in fusectl has the mount's minor device number for its name.
             guard let number = try MountTable.topmost(at: target)?.connection else {
-                throw MountError(target, "the mount is not in /proc/self/mountinfo", remedy: "is /proc mounted?")
+                throw MountError(target, "the mount is not in /proc/self/mountinfo", remedy: "it was unmounted at once, or /proc is not mounted")
             }
             let lane = try device.firstLane()
             session = try Session(fileSystem, device: device, lane: lane, options: options.session)
@@ -41,7 +38,7 @@ public final class Mount<FS: FileSystem>: Sendable {
             mountpoint = target
             connectionNumber = number
         } catch {
-            try? MountCalls.unmount(target, flags: CLINUX_MNT_DETACH)
+            try? MountCalls.unmountAsAnyone(target, flags: CLINUX_MNT_DETACH)
             throw error as? MountError ?? MountError(target, "\(error)", errno: error as? Errno)
         }
     }
@@ -60,9 +57,9 @@ public final class Mount<FS: FileSystem>: Sendable {
 
     /// Ends the connection at once, and takes the mount out of the tree: what is under way fails with ECONNABORTED, and
     /// so does all that comes later. C counterpart: `MNT_FORCE`, or `abort` in the folder of the connection in fusectl
-    /// where the mount is detached already.
+    /// where the mount is detached already, or something else is mounted on top of it.
     public func abort() throws(MountError) {
-        if isInMountTable {
+        if isTopmost {
             try unmount(flags: CLINUX_MNT_FORCE | CLINUX_MNT_DETACH)
             return
         }
@@ -76,9 +73,9 @@ public final class Mount<FS: FileSystem>: Sendable {
         }
     }
 
-    /// Whether the mount is still in the tree.
-    var isInMountTable: Bool {
-        ((try? MountTable.entries()) ?? []).contains { $0.mountpoint == mountpoint && $0.connection == connectionNumber }
+    /// Whether the mount is still in the tree, with nothing on top of it.
+    private var isTopmost: Bool {
+        do { return try MountTable.topmost(at: mountpoint)?.connection == connectionNumber } catch { return false }
     }
 
     private func unmount(flags: Int) throws(MountError) {
@@ -87,10 +84,10 @@ public final class Mount<FS: FileSystem>: Sendable {
             guard mine.contains(where: { $0.connection == connectionNumber }) else { return }
             // Whoever mounted something on top does not want that to go instead.
             if mine.last?.connection != connectionNumber { throw .resourceBusy }
-            try MountCalls.unmount(mountpoint, flags: flags)
         } catch {
             throw .unmount(mountpoint, error)
         }
+        try MountCalls.unmountAsAnyone(mountpoint, flags: flags)
     }
 
     private static func resolve(_ path: String) throws(MountError) -> String {
@@ -109,18 +106,11 @@ public final class Mount<FS: FileSystem>: Sendable {
 /// - Parameter lazily: take it out of the tree even while it is in use. C counterpart: `MNT_DETACH`.
 /// - Throws: ``MountError`` where no FUSE filesystem is mounted there, or it is in use.
 public func unmount(_ path: FilePath, lazily: Bool = false) throws(MountError) {
-    // Into a dead mount no path can be resolved: it is then looked up as it was given.
     let target: String
-    do throws(Errno) { target = try MountCalls.realPath(path.string) } catch .socketNotConnected, .connectionAbort {
-        target = path.string
-    } catch {
-        throw .mountpoint(path.string, error)
-    }
+    do throws(Errno) { target = try MountCalls.mountpointPath(path.string) } catch { throw .unmount(path.string, error) }
     let top: MountTableEntry?
     do throws(Errno) { top = try MountTable.topmost(at: target) } catch { throw .unmount(target, error) }
     guard let top else { throw MountError(target, "nothing is mounted here") }
     guard top.isFUSE else { throw MountError(target, "not a FUSE filesystem, but \(top.type)", remedy: "use umount(8)") }
-    do throws(Errno) { try MountCalls.unmount(target, flags: lazily ? CLINUX_MNT_DETACH : 0) } catch {
-        throw .unmount(target, error)
-    }
+    try MountCalls.unmountAsAnyone(target, flags: lazily ? CLINUX_MNT_DETACH : 0)
 }

@@ -6,6 +6,7 @@ import SystemPackage
 
 /// The system calls of mounting.
 enum MountCalls {
+    static var effectiveUser: UInt32 { geteuid() }
     static var user: UInt32 { getuid() }
     static var group: UInt32 { getgid() }
 
@@ -15,6 +16,22 @@ enum MountCalls {
         guard let resolved = unsafe realpath(path, nil) else { throw Errno(rawValue: errno) }
         defer { unsafe free(resolved) }
         return unsafe String(cString: resolved)
+    }
+
+    /// The path from the root of a mountpoint, also of one whose server is gone: into that no path can be resolved, but up
+    /// to it.
+    static func mountpointPath(_ path: String) throws(Errno) -> String {
+        do throws(Errno) { return try realPath(path) } catch {
+            guard [.socketNotConnected, .connectionAbort].contains(error) else { throw error }
+            return try pathWithoutEntering(FilePath(path))
+        }
+    }
+
+    /// The path from the root, without links up to its last component, which is taken as it is.
+    static func pathWithoutEntering(_ path: FilePath) throws(Errno) -> String {
+        guard let name = path.lastComponent, name.kind == .regular else { return try realPath(path.string) }
+        let parent = path.removingLastComponent()
+        return FilePath(try realPath(parent.isEmpty ? "." : parent.string)).appending(name).string
     }
 
     static func mode(of path: String) throws(Errno) -> mode_t {
@@ -32,6 +49,14 @@ enum MountCalls {
     static func unmount(_ target: String, flags: Int) throws(Errno) {
         // Safe: a string lent for the call.
         _ = try unsafe call(clinux_umount2(target, CInt(flags)))
+    }
+
+    /// Unmounts: as root by itself, as another user by `fusermount3`.
+    static func unmountAsAnyone(_ target: String, flags: Int) throws(MountError) {
+        do throws(Errno) { try unmount(target, flags: flags) } catch {
+            guard error == .notPermitted, effectiveUser != 0 else { throw .unmount(target, error) }
+            try Fusermount.unmount(target, lazily: flags & CLINUX_MNT_DETACH != 0)
+        }
     }
 
     /// Waits until one of the descriptors can be read, and says which.

@@ -36,6 +36,7 @@ extension MountError {
         switch errno {
         case .resourceBusy:
             MountError(path, "in use", remedy: "files of it are open, someone's working directory is in it, or something is mounted on it", errno: errno)
+        case .noSuchFileOrDirectory: MountError(path, "no such directory", errno: errno)
         case .notPermitted: MountError(path, "not allowed to unmount", remedy: "run as root", errno: errno)
         default: MountError(path, "\(errno)", errno: errno)
         }

@@ -35,6 +35,18 @@ public struct MountOptions: Sendable {
 }
 
 extension MountOptions {
+    /// Opens `/dev/fuse` and mounts it on a directory: by itself as root, by `fusermount3` as another user.
+    func mount(at target: String) throws(MountError) -> FileDescriptor {
+        guard MountCalls.effectiveUser == 0 else { return try Fusermount.mount(at: target, options: self) }
+        let device: FileDescriptor
+        do throws(Errno) { device = try DeviceFile.open() } catch { throw .device(error) }
+        do throws(Errno) { try mount(device, at: target) } catch {
+            try? device.close()
+            throw .mountpoint(target, error)
+        }
+        return device
+    }
+
     /// Mounts an opened `/dev/fuse` on a directory. Source of the option names: `fuse_fs_parameters` in Linux.
     func mount(_ device: FileDescriptor, at target: String) throws(Errno) {
         var flags = 0

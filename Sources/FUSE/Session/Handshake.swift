@@ -25,6 +25,9 @@ struct Handshake {
             wanted.insert(.passthrough)
             // The kernel drops passthrough silently where both are asked for (`process_init_reply`).
             wanted.remove(.writebackCache)
+        } else {
+            // Also where the filesystem itself names it: next to a writeback cache that it wants as well.
+            wanted.remove(.passthrough)
         }
         self.wanted = wanted
         self.options = options
@@ -43,7 +46,8 @@ struct Handshake {
             do throws(Errno) {
                 try lane.reply(error: disposition == .reply ? nil : .protocolError)
             } catch {
-                throw error == .operationNotSupportedByDevice ? .ended : .system(error)
+                // ENOENT: the connection was aborted while this was under way (`fuse_dev_do_write`).
+                throw [.noSuchFileOrDirectory, .operationNotSupportedByDevice].contains(error) ? .ended : .system(error)
             }
             switch outcome {
             case .agreed(let agreed): return agreed
@@ -76,12 +80,11 @@ struct Handshake {
             return .refused(.kernelTooOld(major: kernel.major, minor: kernel.minor))
         }
 
-        let offered = InitFlags(low: kernel.flags, high: kernel.flags2)
+        // Without the second word of flags (7.36) nothing of it is offered.
+        let offered = InitFlags(kernel)
         var agreed = Agreed(
             minor: min(kernel.minor, FUSEProtocol.newestMinor), offered: offered,
             capabilities: wanted.intersection(offered), maxWrite: DeviceFile.maximumWrite)
-        // Without the second word of flags (7.36) nothing of it can be agreed on.
-        if !agreed.capabilities.contains(.initExt) { agreed.capabilities.formIntersection(InitFlags(low: .max, high: 0)) }
         // Without max_pages a message carries 32 pages at the most.
         if !agreed.capabilities.contains(.maxPages) { agreed.maxWrite = 32 * 4096 }
 

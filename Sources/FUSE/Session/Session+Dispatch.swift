@@ -88,7 +88,11 @@ extension Session {
                     fileSystem.releasedir(OpenFile(node: node, handle: FileHandle(rawValue: open.fh)), for: context)
                 case .readdirplus:
                     var entries = DirectoryReader(body, isPlus: true)
-                    while let entry = try? entries.next() { if let found = entry.entry_out { takeBack(found) } }
+                    while let entry = try? entries.next() {
+                        // The kernel counts no lookup for these two, and the filesystem none either.
+                        if Name.isDots(entry.name) { continue }
+                        if let found = entry.entry_out { takeBack(found) }
+                    }
                 default: break
                 }
             }

@@ -73,8 +73,23 @@ public final class Session<FS: FileSystem>: Sendable {
             switch error {
             case .noSuchFileOrDirectory: return true
             case .operationNotSupportedByDevice, .connectionAbort: return false
-            default: throw error
+            default: return try replaceRefusedReply(lane, error)
             }
+        }
+    }
+
+    /// The kernel did not take a reply, and the connection lives: its caller gets EIO, rather than to wait for ever, and
+    /// the thread goes on. False: the connection is over. Throws where the device takes not even that.
+    private func replaceRefusedReply(_ lane: any Lane, _ refusal: Errno) throws(Errno) -> Bool {
+        logger.error("the kernel refused a reply: \(refusal)")
+        do throws(Errno) {
+            try lane.reply(error: .ioError)
+            return true
+        } catch .noSuchFileOrDirectory {
+            // It has ended the request by itself, with EIO (`fuse_dev_do_write`).
+            return true
+        } catch .operationNotSupportedByDevice, .connectionAbort {
+            return false
         }
     }
 

@@ -39,6 +39,8 @@ public struct ThreadLimits: Hashable, Sendable {
 final class WorkerPool<FS: FileSystem>: Sendable {
     private struct State {
         var live = 0
+        /// The last worker has left: there will be no other, also where the first ones are still being started.
+        var isOver = false
         var parked: [any Lane] = []
         var hasToldOfBound = false
         var failure: Errno?
@@ -48,6 +50,7 @@ final class WorkerPool<FS: FileSystem>: Sendable {
         case use(any Lane)
         case make
         case bound(isNew: Bool)
+        case over
     }
 
     private let session: Session<FS>
@@ -61,7 +64,7 @@ final class WorkerPool<FS: FileSystem>: Sendable {
         self.session = session
         self.device = device
         self.limits = limits
-        do { endPipe = try FileDescriptor.pipe() } catch { throw error as? Errno ?? .ioError }
+        endPipe = try makePipe()
     }
 
     deinit { try? endPipe.readEnd.close() }
@@ -113,6 +116,7 @@ final class WorkerPool<FS: FileSystem>: Sendable {
     /// Starts a worker more, if the bound allows.
     private func grow() {
         let decision: Growth = state.withLock { state in
+            if state.isOver { return .over }
             guard state.live < limits.maximum else {
                 defer { state.hasToldOfBound = true }
                 return .bound(isNew: !state.hasToldOfBound)
@@ -124,6 +128,7 @@ final class WorkerPool<FS: FileSystem>: Sendable {
             switch decision {
             case .use(let lane): try spawn(lane)
             case .make: try spawn(device.makeLane())
+            case .over: break
             case .bound(let isNew):
                 if isNew { session.logger.warning("all \(limits.maximum) threads are inside calls: further requests wait") }
             }
@@ -150,6 +155,7 @@ final class WorkerPool<FS: FileSystem>: Sendable {
             state.live -= 1
             if let failure { state.failure = failure }
             guard state.live == 0 else { return nil }
+            state.isOver = true
             defer { state.parked = [] }
             return state.parked
         }

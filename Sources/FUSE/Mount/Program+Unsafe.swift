@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+
+import Glibc
+import SystemPackage
+
+/// Runs another program, and waits for it.
+enum Program {
+    struct Outcome {
+        /// The exit status; 128 and more where a signal ended it.
+        var status: Int32
+        /// What it wrote to standard error.
+        var errors: String
+    }
+
+    /// - Parameters:
+    ///   - name: looked for in PATH.
+    ///   - environment: added to this process's.
+    ///   - inheriting: a descriptor that the program gets under the same number.
+    /// - Throws: ENOENT where there is no such program.
+    static func run(
+        _ name: String, _ arguments: [String], environment: [String: String] = [:], inheriting: FileDescriptor? = nil
+    ) throws -> Outcome {
+        let (readEnd, writeEnd) = try makePipe()
+        defer { try? readEnd.close() }
+        // Safe, all of it: what is made is destroyed, strings are copied and freed, and the arrays are NULL-terminated.
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        unsafe posix_spawn_file_actions_adddup2(&actions, writeEnd.rawValue, 2)
+        if let inheriting {
+            // Onto itself: that clears close-on-exec, in the program alone.
+            unsafe posix_spawn_file_actions_adddup2(&actions, inheriting.rawValue, inheriting.rawValue)
+        }
+        var strings = unsafe ([name] + arguments).map { unsafe strdup($0) }
+        let argumentCount = unsafe strings.count
+        unsafe strings += environment.map { unsafe strdup("\($0.key)=\($0.value)") }
+        defer { for unsafe string in unsafe strings { unsafe free(string) } }
+        let argv = unsafe strings.prefix(argumentCount) + [nil]
+        var envp = unsafe Array(strings.dropFirst(argumentCount))
+        var next = unsafe environ
+        while let entry = unsafe next.pointee {
+            unsafe envp.append(entry)
+            unsafe next += 1
+        }
+        unsafe envp.append(nil)
+
+        var process: pid_t = 0
+        let error = unsafe posix_spawnp(&process, name, &actions, nil, Array(argv), envp)
+        try? writeEnd.close()
+        guard error == 0 else { throw Errno(rawValue: error) }
+
+        var errors: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while let count = try? unsafe chunk.withUnsafeMutableBytes({ unsafe try readEnd.read(into: $0) }), count > 0 {
+            errors += chunk.prefix(count)
+        }
+        var status: Int32 = 0
+        while unsafe waitpid(process, &status, 0) < 0 {
+            guard errno == EINTR else { throw Errno(rawValue: errno) }
+        }
+        let signal = status & 0x7f
+        return Outcome(status: signal == 0 ? status >> 8 & 0xff : 128 + signal, errors: String(decoding: errors, as: UTF8.self))
+    }
+}
+
+/// A pair of connected sockets that programs started later do not inherit.
+func makeSocketPair() throws(Errno) -> (FileDescriptor, FileDescriptor) {
+    var ends: [Int32] = [-1, -1]
+    let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+    // Safe: two numbers are written within the call.
+    _ = try unsafe call(socketpair(AF_UNIX, type, 0, &ends))
+    return (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
+}
+
+/// Receives a descriptor that was sent over a socket, one byte with it.
+func receiveDescriptor(from socket: FileDescriptor) throws(Errno) -> FileDescriptor {
+    // A control message of one descriptor (`cmsg(3)`): length (8 bytes), level (4), type (4), descriptor (4), padding.
+    var control: InlineArray<3, UInt64> = [0, 0, 0]
+    var byte: UInt8 = 0
+    // Safe: the kernel fills buffers of the sizes that it is told, which outlive the call.
+    let received = unsafe withUnsafeMutableBytes(of: &control) { control in
+        unsafe withUnsafeMutableBytes(of: &byte) { byte in
+            var vector = unsafe iovec(iov_base: byte.baseAddress, iov_len: 1)
+            return unsafe withUnsafeMutablePointer(to: &vector) { vector in
+                var message = unsafe msghdr()
+                unsafe message.msg_iov = vector
+                unsafe message.msg_iovlen = 1
+                unsafe message.msg_control = control.baseAddress
+                unsafe message.msg_controllen = control.count
+                return unsafe recvmsg(socket.rawValue, &message, Int32(MSG_CMSG_CLOEXEC))
+            }
+        }
+    }
+    _ = try call(received)
+    let isDescriptor = control[0] >= 20 && control[1] == UInt64(SCM_RIGHTS) << 32 | UInt64(SOL_SOCKET)
+    guard received == 1, isDescriptor else { throw .protocolError }
+    return FileDescriptor(rawValue: Int32(truncatingIfNeeded: control[2]))
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+
+import FUSEWire
+import Logging
+import SystemPackage
+import Testing
+
+@testable import FUSE
+
+/// The mode of each open, by what is open already.
+@Suite struct IOModeTests {
+    static let file = FileDescriptor(rawValue: 0)
+
+    /// What is done to one node, in order.
+    enum Step: CustomStringConvertible {
+        case open(Opened.IO, OpenFlags, BackingID? = nil)
+        case release
+
+        var description: String {
+            switch self {
+            case .open(let wish, let flags, let backing): "open \(wish) -> \(flags) \(backing?.rawValue ?? 0)"
+            case .release: "release"
+            }
+        }
+    }
+
+    struct Sequence: CustomTestStringConvertible {
+        let testDescription: String
+        let steps: [Step]
+        init(_ name: String, _ steps: [Step]) {
+            testDescription = name
+            self.steps = steps
+        }
+    }
+
+    static let one = BackingID(rawValue: 1)
+    static let two = BackingID(rawValue: 2)
+    static let pass = Opened.IO.passthrough(file)
+
+    static let sequences: [Sequence] = [
+        Sequence("cached alone", [.open(.cached, []), .release]),
+        Sequence("keeping the cache", [.open(.keepingCache, .keepCache), .open(.cached, []), .release, .release]),
+        Sequence("direct alone", [.open(.direct, .directIO), .open(.direct, .directIO), .release, .release]),
+        Sequence("passthrough, twice", [.open(pass, .passthrough, one), .open(pass, .passthrough, one), .release, .release]),
+        Sequence(
+            "anew after the last",
+            [.open(pass, .passthrough, one), .release, .open(pass, .passthrough, two), .release, .open(.cached, []), .release]),
+        Sequence(
+            "all join passthrough",
+            [
+                .open(pass, .passthrough, one), .open(.cached, [.passthrough, .directIO], one),
+                .open(.keepingCache, [.passthrough, .directIO], one), .open(.direct, [.passthrough, .directIO], one), .release,
+                .release, .release, .open(pass, .passthrough, one), .release, .release,
+            ]),
+        Sequence(
+            "passthrough ends with the last, whatever that one wished",
+            [
+                .open(pass, .passthrough, one), .open(.cached, [.passthrough, .directIO], one), .release,
+                .open(.direct, [.passthrough, .directIO], one), .release, .release, .open(.direct, .directIO), .release,
+            ]),
+        Sequence(
+            "passthrough joins cached",
+            [.open(.cached, []), .open(pass, []), .open(.direct, .directIO), .release, .release, .open(pass, []), .release, .release]),
+        Sequence(
+            "passthrough joins direct, which may be mapped",
+            [.open(.direct, .directIO), .open(pass, .directIO), .release, .release, .open(pass, .passthrough, one), .release]),
+        Sequence(
+            "cached over direct",
+            [
+                .open(.direct, .directIO), .open(.cached, []), .open(pass, []), .release, .release, .open(pass, []), .release,
+                .release, .open(pass, .passthrough, one), .release,
+            ]),
+    ]
+
+    @Test(arguments: sequences)
+    func everyOpenJoinsTheModeThatIsThere(sequence: Sequence) {
+        let device = ScriptedDevice()
+        let backings = InodeBackings(device, isAvailable: true, logger: .silent)
+        for (index, step) in sequence.steps.enumerated() {
+            switch step {
+            case .open(let wish, let flags, let backing):
+                #expect(backings.admit(5, wish) == .init(flags: flags, backing: backing), "step \(index): \(step)")
+            case .release: backings.release(5)
+            }
+        }
+        device.expectBalance(backings)
+    }
+
+    /// Where it is not passed through: idle, next to cached opens, next to direct ones.
+    @Test(arguments: [
+        (Opened.IO.Served.cached, OpenFlags([]), OpenFlags([])), (.keepingCache, .keepCache, .keepCache),
+        (.direct, .directIO, .directIO),
+    ])
+    func whatIsNotPassedThroughIsServedAsTheFilesystemSays(served: Opened.IO.Served, idle: OpenFlags, besideCached: OpenFlags) {
+        let backings = InodeBackings(ScriptedDevice(), isAvailable: false, logger: .silent)
+        let wish = Opened.IO.passthrough(Self.file, otherwise: served)
+        #expect(backings.admit(1, wish) == .init(flags: idle, backing: nil))
+        _ = backings.admit(2, .cached)
+        #expect(backings.admit(2, wish) == .init(flags: besideCached, backing: nil))
+        _ = backings.admit(3, .direct)
+        #expect(backings.admit(3, wish) == .init(flags: .directIO, backing: nil))
+        // Among those that are passed through it is too.
+        let available = InodeBackings(ScriptedDevice(), isAvailable: true, logger: .silent)
+        for _ in 0..<2 { #expect(available.admit(1, wish) == .init(flags: .passthrough, backing: Self.one)) }
+    }
+
+    @Test func nodesHaveNothingToDoWithEachOther() {
+        let device = ScriptedDevice()
+        let backings = InodeBackings(device, isAvailable: true, logger: .silent)
+        // 5 and 21 share a shard.
+        #expect(backings.admit(5, Self.pass).backing == Self.one)
+        #expect(backings.admit(21, .cached) == .init(flags: [], backing: nil))
+        #expect(backings.admit(6, Self.pass).backing == Self.two)
+        #expect(backings.registered == 2)
+        for node in [21, 6, 5] as [NodeID] { backings.release(node) }
+        device.expectBalance(backings)
+    }
+
+    @Test func whereItIsNotAvailableNothingIsRegistered() {
+        let device = ScriptedDevice()
+        let backings = InodeBackings(device, isAvailable: false, logger: .silent)
+        #expect(backings.admit(5, Self.pass) == .init(flags: [], backing: nil))
+        backings.release(5)
+        #expect(device.backings.withLock { $0.opened } == 0)
+    }
+
+    @Test(arguments: [
+        Errno.notPermitted, .invalidArgument, .badFileDescriptor, .isDirectory, .tooManySymbolicLinkLevels, .noMemory,
+        .badAddress, .noSpace, .resourceTemporarilyUnavailable, Errno(rawValue: 95),
+    ])
+    func aRegistrationThatFailsIsServedCachedAndToldOnce(errno: Errno) {
+        let log = CapturedLog()
+        let device = ScriptedDevice(script: [errno, errno, nil])
+        let backings = InodeBackings(device, isAvailable: true, logger: log.logger)
+        #expect(backings.admit(5, Self.pass) == .init(flags: [], backing: nil))
+        // Joined while it is open, tried again when it is idle, and for every other file.
+        #expect(backings.admit(5, Self.pass) == .init(flags: [], backing: nil))
+        #expect(backings.admit(6, Self.pass) == .init(flags: [], backing: nil))
+        for node in [5, 5, 6] as [NodeID] { backings.release(node) }
+        #expect(log.all == ["warning: a file is served without passthrough: the kernel did not take it: \(errno)"])
+        #expect(backings.admit(5, Self.pass) == .init(flags: .passthrough, backing: Self.one))
+        backings.release(5)
+        device.expectBalance(backings)
+    }
+
+    @Test func eachKindOfFailureIsTold() {
+        let log = CapturedLog()
+        let device = ScriptedDevice(script: [.noMemory, .isDirectory, .noMemory])
+        let backings = InodeBackings(device, isAvailable: true, logger: log.logger)
+        for node in [1, 2, 3] as [NodeID] { _ = backings.admit(node, Self.pass) }
+        #expect(log.all.count == 2)
+    }
+
+    @Test func anIDThatTheKernelDoesNotKnowAnyMoreIsTold() throws {
+        let log = CapturedLog()
+        let device = ScriptedDevice()
+        let backings = InodeBackings(device, isAvailable: true, logger: log.logger)
+        let id = try #require(backings.admit(5, Self.pass).backing)
+        try device.closeBacking(id)
+        backings.release(5)
+        #expect(log.all == ["error: backing 1 was not closed: No such file or directory"])
+        #expect(backings.registered == 0)
+    }
+
+    @Test func aReleaseWithoutAnOpenChangesNothing() {
+        let device = ScriptedDevice()
+        let backings = InodeBackings(device, isAvailable: true, logger: .silent)
+        backings.release(5)
+        #expect(backings.admit(5, Self.pass).backing == Self.one)
+        backings.release(5)
+        backings.release(5)
+        device.expectBalance(backings)
+    }
+}
+
+extension ScriptedDevice {
+    /// Everything that was registered was taken back, once.
+    func expectBalance(_ inodes: InodeBackings, sourceLocation: SourceLocation = #_sourceLocation) {
+        let state = backings.withLock { $0 }
+        #expect(state.live == [:], sourceLocation: sourceLocation)
+        #expect(state.closed == state.opened, sourceLocation: sourceLocation)
+        #expect(state.wronglyClosed == [], sourceLocation: sourceLocation)
+        #expect(inodes.registered == 0, sourceLocation: sourceLocation)
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+
+import Foundation
+import Testing
+
+/// What a program said, and how it ended.
+struct Outcome: Equatable, Sendable {
+    var status: Int32
+    var output: String
+    var errors: String
+}
+
+/// Runs a shell script to its end.
+func shell(_ script: String, _ arguments: String...) throws -> Outcome {
+    try run("/bin/sh", ["-c", script, "sh"] + arguments)
+}
+
+private func run(_ program: String, _ arguments: [String]) throws -> Outcome {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = arguments
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    // A child that hangs is killed: by its own number, while it is ours to wait for.
+    let watchdog = Watchdog(seconds: 50) { process.terminate() }
+    defer { watchdog.cancel() }
+    let said = try output.fileHandleForReading.readToEnd() ?? Data()
+    let complained = try errors.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return Outcome(
+        status: process.terminationStatus, output: String(decoding: said, as: UTF8.self),
+        errors: String(decoding: complained, as: UTF8.self))
+}

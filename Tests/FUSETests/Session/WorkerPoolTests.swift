@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+
+import FUSEWire
+import Logging
+import SystemPackage
+import Testing
+
+@testable import FUSE
+
+/// Threads on scripted lanes: how they end.
+@Suite(.timeLimit(.minutes(1))) struct WorkerPoolTests {
+    let fileSystem = RecordingFS()
+
+    /// Serves what the lane holds to its end. The session is stepped by threads from then on.
+    func serve(_ stepped: Stepped<RecordingFS>, initial: Int = 1) throws -> WorkerPool<RecordingFS> {
+        let pool = try WorkerPool(stepped.session, device: stepped.device, limits: ThreadLimits(initial: initial, maximum: 8))
+        do {
+            try pool.start(stepped.lane)
+            _ = try MountCalls.waitForAny([pool.ended])
+        }
+        return pool
+    }
+
+    @Test func allIsServedAndTheFilesystemStoppedOnce() throws {
+        let stepped = try Stepped(fileSystem)
+        for _ in 0..<100 { stepped.lane.send(request(.statfs)) }
+        let pool = try serve(stepped, initial: 4)
+        #expect(stepped.lane.takeReplies().count == 100)
+        #expect(fileSystem.record.withLock { $0.stops } == 1)
+        #expect(pool.threadCount == 0)
+        #expect(pool.failure == nil)
+    }
+
+    /// A connection that is over while the first threads are being started is over once.
+    @Test func overBeforeAllHaveStarted() throws {
+        for _ in 0..<200 {
+            let fileSystem = RecordingFS()
+            let pool = try serve(Stepped(fileSystem), initial: 8)
+            #expect(pool.threadCount == 0)
+            #expect(fileSystem.record.withLock { $0.stops } == 1)
+        }
+    }
+
+    @Test(arguments: [Errno.notPermitted, .ioError])
+    func aDeviceThatFailsEndsItAndSaysWhy(errno: Errno) throws {
+        let log = CapturedLog()
+        let stepped = try Stepped(fileSystem, options: SessionOptions(logger: log.logger))
+        stepped.lane.failReceive(with: errno)
+        let pool = try serve(stepped)
+        #expect(pool.failure == errno)
+        #expect(fileSystem.record.withLock { $0.stops } == 1)
+        #expect(log.all == ["error: a thread stopped serving: \(errno)"])
+    }
+
+    @Test func withoutFurtherLanesTheFirstThreadServes() throws {
+        let log = CapturedLog()
+        let device = ScriptedDevice(laneRefusal: .tooManyOpenFiles)
+        let stepped = try Stepped(fileSystem, device: device, options: SessionOptions(logger: log.logger))
+        for _ in 0..<3 { stepped.lane.send(request(.statfs)) }
+        let pool = try serve(stepped, initial: 1)
+        #expect(stepped.lane.takeReplies().count == 3)
+        #expect(pool.failure == nil)
+        #expect(log.all == Array(repeating: "warning: no further thread could be started: Too many open files", count: 3))
+    }
+
+    @Test func aConnectionThatEndsWithAReply() throws {
+        let stepped = try Stepped(fileSystem)
+        stepped.lane.send(request(.statfs))
+        stepped.lane.failReply(with: .operationNotSupportedByDevice)
+        let pool = try serve(stepped)
+        #expect(pool.failure == nil)
+        #expect(fileSystem.takeCalls() == ["statfs 7"])
+    }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+//
+// A connection in process: hand-made requests go in, replies are kept. No socket, no thread, no root.
+
+import FUSE
+import FUSEWire
+import Synchronization
+import SystemPackage
+
+/// The kernel's table of backing files: ids are given out upwards from 1, as a kernel does it, and what a script says
+/// is refused.
+final class ScriptedDevice: Device {
+    struct Backings {
+        /// What the next registrations answer, nil for success; then all succeed.
+        var script: [Errno?] = []
+        /// The registration that an id stands for now. An id that was used again stands for another one.
+        var live: [BackingID: Int] = [:]
+        var opened = 0
+        var refused = 0
+        var closed = 0
+        /// Closes of ids that were not live: a server that keeps order causes none.
+        var wronglyClosed: [BackingID] = []
+        /// Ids are used again at once, which is worse for the server than what kernels do.
+        var reusesIDs = false
+    }
+
+    let backings: Mutex<Backings>
+    /// Called for each registration, without a lock: a place to let others go first.
+    let whileOpening: @Sendable () -> Void
+
+    /// What stands against further lanes.
+    let laneRefusal: Errno?
+
+    init(
+        script: [Errno?] = [], reusesIDs: Bool = false, laneRefusal: Errno? = nil,
+        whileOpening: @escaping @Sendable () -> Void = {}
+    ) {
+        self.laneRefusal = laneRefusal
+        backings = Mutex(Backings(script: script, reusesIDs: reusesIDs))
+        self.whileOpening = whileOpening
+    }
+
+    /// A lane by which nothing comes: it is over at once.
+    func makeLane() throws(Errno) -> any Lane {
+        if let laneRefusal { throw laneRefusal }
+        return ScriptedLane()
+    }
+
+    func openBacking(_ map: BackingMap) throws(Errno) -> BackingID {
+        whileOpening()
+        let answer: Result<BackingID, Errno> = backings.withLock { backings in
+            if !backings.script.isEmpty, let refusal = backings.script.removeFirst() {
+                backings.refused += 1
+                return .failure(refusal)
+            }
+            backings.opened += 1
+            var candidate = BackingID(rawValue: backings.reusesIDs ? 1 : Int32(backings.opened))
+            while backings.live[candidate] != nil { candidate = BackingID(rawValue: candidate.rawValue + 1) }
+            backings.live[candidate] = backings.opened
+            return .success(candidate)
+        }
+        return try answer.get()
+    }
+
+    func closeBacking(_ id: BackingID) throws(Errno) {
+        let isLive = backings.withLock { backings in
+            guard backings.live.removeValue(forKey: id) != nil else {
+                backings.wronglyClosed.append(id)
+                return false
+            }
+            backings.closed += 1
+            return true
+        }
+        guard isLive else { throw .noSuchFileOrDirectory }
+    }
+
+    /// The registration that an id stands for.
+    func registration(_ id: BackingID) -> Int? { backings.withLock { $0.live[id] } }
+}
+
+/// What a session sent.
+struct Reply: Equatable {
+    var unique: UInt64
+    var error: Errno?
+    var body: [UInt8]
+}
+
+/// A lane whose requests are given beforehand. When there are no more, the connection is over.
+final class ScriptedLane: Lane {
+    private struct State {
+        var inbox: [[UInt8]] = []
+        var current: [UInt8] = []
+        var body: [UInt8] = []
+        var replies: [Reply] = []
+        var replyErrors: [Errno] = []
+        var receiveErrors: [Errno] = []
+    }
+
+    private let state = Mutex(State())
+    private let capacity: Int
+
+    /// - Parameter capacity: room for a reply's body, in bytes.
+    init(_ requests: [[UInt8]] = [], capacity: Int = 1 << 20) {
+        self.capacity = capacity
+        state.withLock { $0.inbox = requests }
+    }
+
+    func send(_ request: [UInt8]) { state.withLock { $0.inbox.append(request) } }
+
+    /// Makes the next reply fail.
+    func failReply(with error: Errno) { state.withLock { $0.replyErrors.append(error) } }
+
+    /// Takes back what ``failReply(with:)`` asked for and no reply met.
+    func forgetFailures() { state.withLock { $0.replyErrors = [] } }
+
+    /// Makes the next receive fail.
+    func failReceive(with error: Errno) { state.withLock { $0.receiveErrors.append(error) } }
+
+    /// The replies since the last call.
+    func takeReplies() -> [Reply] {
+        state.withLock { state in
+            defer { state.replies = [] }
+            return state.replies
+        }
+    }
+
+    func receive() throws(Errno) -> Bool {
+        let answer: Result<Bool, Errno> = state.withLock { state in
+            if !state.receiveErrors.isEmpty { return .failure(state.receiveErrors.removeFirst()) }
+            guard !state.inbox.isEmpty else { return .success(false) }
+            state.current = state.inbox.removeFirst()
+            state.body = []
+            return .success(true)
+        }
+        return try answer.get()
+    }
+
+    func withRequest(_ body: (borrowing ReceivedRequest, inout OutputRawSpan) -> Disposition) -> Disposition {
+        let request = state.withLock { $0.current }
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
+        // Safe: the room outlives the span, and what is copied out of it has been written.
+        defer { unsafe room.deallocate() }
+        var output = unsafe OutputRawSpan(buffer: room, initializedCount: 0)
+        let disposition = body(ReceivedRequest(contiguous: request.raw), &output)
+        let count = unsafe output.finalize(for: room)
+        let written = unsafe Array(room[..<count])
+        state.withLock { $0.body = written }
+        return disposition
+    }
+
+    func reply(error: Errno?) throws(Errno) {
+        let failure: Errno? = state.withLock { state in
+            if !state.replyErrors.isEmpty { return state.replyErrors.removeFirst() }
+            let unique = RequestMessage.header(of: state.current.raw)?.unique ?? 0
+            state.replies.append(Reply(unique: unique, error: error, body: error == nil ? state.body : []))
+            return nil
+        }
+        if let failure { throw failure }
+    }
+
+    func withReplyBody(_ body: (RawSpan) -> Void) {
+        let written = state.withLock { $0.body }
+        body(written.raw)
+    }
+}

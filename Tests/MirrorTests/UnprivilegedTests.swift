@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+
+import Foundation
+import MountSupport
+import Testing
+
+/// The command as another user than root: it mounts by `fusermount3`, and everything works but passthrough.
+extension CommandTests {
+    @Suite(.enabled(if: Machine.has("fusermount3") || Machine.isContinuousIntegration, "fusermount3 is not installed"))
+    struct Unprivileged {
+        /// Runs a script as the user nobody (`fusermount3` wants one with a name), in a directory of that user's, with a copy of the command that this
+        /// user can reach.
+        static func run(deviceMode: String, _ script: String) throws -> ShellResult {
+            let place = "/tmp/passthroughfs-user-\(UUID().uuidString)"
+            let setUp = """
+                install -d -o 65534 -g 65534 \(place) \(place)/source \(place)/mount
+                install -m 755 "$COMMAND" \(place)/passthroughfs
+                """
+            let modeBefore = try succeed("stat -c %a /dev/fuse", in: "/").trimmingCharacters(in: .whitespacesAndNewlines)
+            defer {
+                _ = try? shell("chmod \(modeBefore) /dev/fuse; umount -l \(place)/mount 2>&1; rm -rf \(place)", in: "/")
+            }
+            #expect(try shell(setUp, in: "/", environment: ["COMMAND": CommandTests.command]).status == 0)
+            try succeed("chmod \(deviceMode) /dev/fuse", in: "/")
+            let result = try shell(
+                "exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -ec '\(script)'", in: place,
+                environment: ["COMMAND": "./passthroughfs"])
+            #expect(try !shell("cat /proc/mounts", in: "/").output.contains(place), "nothing is left mounted")
+            return ShellResult(status: result.status, output: result.output.replacingOccurrences(of: place, with: "HERE"))
+        }
+
+        @Test func `it mounts, and says once why the kernel does not do the work`() throws {
+            let result = try Self.run(
+                deviceMode: "666",
+                CommandTests.mounted(
+                    "source mount",
+                    then: """
+                        echo content > mount/file; cat source/file; mv mount/file mount/other; ls mount
+                        stat -c "%u %g" mount/other
+                        "$COMMAND" unmount mount; wait $server; echo "ended with $?"
+                        """))
+            #expect(
+                result.output == """
+                    passthroughfs: warning: no passthrough: the kernel lets only a process with CAP_SYS_ADMIN register backing files; file data goes through this process (run it as root)
+                    content
+                    other
+                    65534 65534
+                    ended with 0
+
+                    """)
+        }
+
+        @Test func `it ends at a signal`() throws {
+            let result = try Self.run(
+                deviceMode: "666",
+                CommandTests.mounted("--passthrough off source mount", then: "kill -TERM $server; wait $server; echo \"ended with $?\""))
+            #expect(result.output == "ended with 0\n")
+        }
+
+        @Test(arguments: [
+            ("666", "--passthrough require source mount", "HERE/mount: passthrough is required, and not to be had: the kernel lets only a process with CAP_SYS_ADMIN register backing files; run it as root"),
+            ("600", "source mount", "/dev/fuse: not open to this user (run as root, or have root chmod 0666 /dev/fuse)"),
+            ("666", "source /usr", "/usr: fusermount3 refused: user has no write access to mountpoint /usr (or run as root)"),
+        ]) func `what stands against it is told`(_ mode: String, _ arguments: String, _ message: String) throws {
+            let result = try Self.run(deviceMode: mode, "\"$COMMAND\" mount \(arguments)")
+            #expect(result.output == "passthroughfs: \(message)\n")
+            #expect(result.status == 1)
+        }
+    }
+}
