@@ -19,12 +19,16 @@ let settings: [SwiftSetting] = {
 /// For the modules that define non-escaping views. Modules that only use such views need nothing.
 let lifetimes: SwiftSetting = .enableExperimentalFeature("Lifetimes")
 
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+
 let package = Package(
     name: "swift-fuse",
     products: [
-        .library(name: "FUSE", targets: ["FUSE"]),
         .library(name: "BackingTable", targets: ["BackingTable"]),
         .library(name: "BackingTableHost", targets: ["BackingTableHost"]),
+        .library(name: "FUSE", targets: ["FUSE"]),
         .library(name: "FUSESimulation", targets: ["FUSESimulation"]),
         .library(name: "FUSEWire", targets: ["FUSEWire"]),
         .library(name: "PassthroughFS", targets: ["PassthroughFS"]),
@@ -36,61 +40,48 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: [
+        // The table.
         .target(name: "BackingTable", swiftSettings: settings),
         .target(name: "BackingTableHost", dependencies: ["BackingTable"], swiftSettings: settings),
-        .target(
-            name: "FUSESimulation",
-            dependencies: ["BackingTableHost", .product(name: "SystemPackage", package: "swift-system")],
+        .target(name: "FUSESimulation", dependencies: ["BackingTableHost", system], swiftSettings: settings),
+
+        // The server.
+        .target(name: "CLinux"),
+        .target(name: "FUSEWire", swiftSettings: settings + [lifetimes]),
+        .target(name: "FUSE", dependencies: ["CLinux", "FUSEWire", logging, system], swiftSettings: settings + [lifetimes]),
+        .target(name: "PassthroughFS", dependencies: ["CLinux", "FUSE", system], swiftSettings: settings),
+        .executableTarget(
+            name: "PassthroughCommand", dependencies: ["FUSE", "PassthroughFS", argumentParser, logging, system],
             swiftSettings: settings),
+
+        .executableTarget(
+            name: "HelloFS", dependencies: ["FUSE", system], path: "Examples/HelloFS", swiftSettings: settings),
+
+        // Their tests.
         .target(
             name: "BackingTableTestSupport", dependencies: ["BackingTable"], path: "Tests/BackingTableTestSupport",
             swiftSettings: settings),
         .testTarget(
-            name: "BackingTableTests", dependencies: ["BackingTable", "BackingTableTestSupport"],
-            swiftSettings: settings),
+            name: "BackingTableTests", dependencies: ["BackingTable", "BackingTableTestSupport"], swiftSettings: settings),
         .testTarget(
             name: "BackingTableHostTests", dependencies: ["BackingTableHost", "BackingTableTestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "FUSESimulationTests", dependencies: ["FUSESimulation", "BackingTableTestSupport"],
             swiftSettings: settings),
-        .target(name: "FUSEWire", swiftSettings: settings + [lifetimes]),
-        .target(name: "CLinux"),
-        .target(
-            name: "FUSE",
-            dependencies: [
-                "CLinux", "FUSEWire",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "SystemPackage", package: "swift-system"),
-            ],
-            swiftSettings: settings + [lifetimes]),
-        .target(
-            name: "PassthroughFS", dependencies: ["CLinux", "FUSE", .product(name: "SystemPackage", package: "swift-system")],
-            swiftSettings: settings),
-        .executableTarget(
-            name: "PassthroughCommand",
-            dependencies: [
-                "FUSE", "PassthroughFS",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "SystemPackage", package: "swift-system"),
-            ],
-            swiftSettings: settings),
+        .testTarget(name: "FUSEWireTests", dependencies: ["FUSEWire"], swiftSettings: settings + [lifetimes]),
         .testTarget(
-            name: "MirrorTests", dependencies: ["FUSE", "PassthroughFS", "PassthroughCommand", "MountSupport"],
+            name: "FUSETests", dependencies: ["FUSE", "FUSEWire", "HelloFS", logging, system],
+            swiftSettings: settings + [lifetimes]),
+        .testTarget(
+            name: "PassthroughFSTests", dependencies: ["PassthroughFS", "CLinux", "FUSE", system], swiftSettings: settings),
+        .testTarget(
+            name: "MirrorTests", dependencies: ["FUSE", "FUSEWire", "PassthroughFS", "PassthroughCommand", "MountSupport", logging, system],
             swiftSettings: settings),
         // Mounts and shells for tests that need them.
         .target(
-            name: "MountSupport",
-            dependencies: ["FUSE", "FUSEWire", "PassthroughFS", .product(name: "Logging", package: "swift-log")],
-            path: "Tests/MountSupport", swiftSettings: settings),
-        .testTarget(
-            name: "PassthroughFSTests",
-            dependencies: ["PassthroughFS", "CLinux", "FUSE", .product(name: "SystemPackage", package: "swift-system")],
+            name: "MountSupport", dependencies: ["FUSE", "FUSEWire", "PassthroughFS", logging], path: "Tests/MountSupport",
             swiftSettings: settings),
-        .executableTarget(
-            name: "HelloFS", dependencies: ["FUSE", .product(name: "SystemPackage", package: "swift-system")],
-            path: "Examples/HelloFS", swiftSettings: settings),
         // The conformance cases: a program that is given a directory. It knows nothing of mounts, nor of this package.
         .target(name: "ConformanceCalls", path: "Tests/ConformanceCalls"),
         .executableTarget(
@@ -98,15 +89,6 @@ let package = Package(
         .testTarget(
             name: "ConformanceTests", dependencies: ["conformance", "FUSE", "FUSEWire", "PassthroughFS", "MountSupport"],
             swiftSettings: settings),
-        .testTarget(
-            name: "FUSETests",
-            dependencies: [
-                "FUSE", "FUSEWire", "HelloFS",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "SystemPackage", package: "swift-system"),
-            ],
-            swiftSettings: settings + [lifetimes]),
-        .testTarget(name: "FUSEWireTests", dependencies: ["FUSEWire"], swiftSettings: settings + [lifetimes]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -30,7 +30,8 @@ public struct EntryID: Hashable, Sendable {
 /// How the id of a new entry is found.
 @frozen
 public enum IDChoice: Equatable, Sendable {
-    /// The table's counter proposes one id, and steps whether or not that id is free.
+    /// The table's counter proposes one id, and steps whether or not that id is free. Where servers choose ids too, and
+    /// choose them densely from 1 to N, it may take up to N tries to get past them.
     case next
     /// The server chose this one.
     case server(EntryID)

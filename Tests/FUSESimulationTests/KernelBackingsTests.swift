@@ -232,6 +232,28 @@ import Testing
         #expect(backings.count == 0)
     }
 
+    @Test func manyThreadsAtOnce() throws {
+        let backings = make(.takesServerIDs, firstID: 0x7FFF_FFF0)
+        let descriptor = try files.regular()
+        // Ids that the counter comes upon.
+        for id: UInt64 in [0x7FFF_FFF8, 1, 3, 5] { _ = try backings.open(request(id: id)) }
+        concurrently(
+            (0..<4).map { _ in
+                {
+                    for _ in 0..<200 {
+                        do throws(Errno) {
+                            let id = try backings.open(BackingOpenRequest(descriptor: descriptor))
+                            #expect(finds(backings, id.rawValue))
+                            try backings.close(id.rawValue)
+                        } catch {
+                            #expect(error == .resourceTemporarilyUnavailable)
+                        }
+                    }
+                }
+            })
+        #expect(backings.count == 4)
+    }
+
     // MARK: Negotiation, and what an id keeps
 
     @Test(arguments: kernels)
@@ -246,8 +268,6 @@ import Testing
         #expect(backings.negotiatePassthrough(), "another mount's negotiation")
         #expect(try backings.open(request()) == 1)
     }
-
-    private func finds(_ backings: KernelBackings, _ id: UInt32) -> Bool { backings.backing(id) != nil }
 
     @Test func aBackingKeepsItsFileWhateverBecomesOfDescriptorAndID() throws {
         let backings = make(.takesServerIDs)
@@ -269,3 +289,5 @@ import Testing
         #expect(text == "kept")
     }
 }
+
+private func finds(_ backings: KernelBackings, _ id: UInt32) -> Bool { backings.backing(id) != nil }

@@ -7,6 +7,11 @@ public import Testing
 public struct ShellResult {
     public let status: Int32
     public let output: String
+
+    public init(status: Int32, output: String) {
+        self.status = status
+        self.output = output
+    }
 }
 
 /// The programs of this package are built beside the tests.
