@@ -53,20 +53,17 @@ extension PassthroughFS {
 
     public func mknod(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry {
         let directory = try inodes.pin(parent)
-        do {
-            let assumed = try credentials.assume(request.caller)
-            defer { credentials.restore(assumed) }
-            try SystemCall.mknod(name, in: directory.descriptor, mode: new.mode, device: new.device)
+        try asCaller(request, new) { (permissions) throws(Errno) in
+            let mode = FileMode(type: new.mode.type, permissions: permissions)
+            try SystemCall.mknod(name, in: directory.descriptor, mode: mode, device: new.device)
         }
         return try entry(name, in: directory)
     }
 
     public func mkdir(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry {
         let directory = try inodes.pin(parent)
-        do {
-            let assumed = try credentials.assume(request.caller)
-            defer { credentials.restore(assumed) }
-            try SystemCall.mkdir(name, in: directory.descriptor, permissions: new.mode.permissions)
+        try asCaller(request, new) { (permissions) throws(Errno) in
+            try SystemCall.mkdir(name, in: directory.descriptor, permissions: permissions)
         }
         return try entry(name, in: directory)
     }
@@ -75,9 +72,7 @@ extension PassthroughFS {
         _ name: borrowing Name, in parent: NodeID, target: borrowing Name, for request: Request
     ) throws(Errno) -> Entry {
         let directory = try inodes.pin(parent)
-        do {
-            let assumed = try credentials.assume(request.caller)
-            defer { credentials.restore(assumed) }
+        try asCaller(request) { () throws(Errno) in
             try SystemCall.symlink(name, in: directory.descriptor, target: target)
         }
         return try entry(name, in: directory)
@@ -113,6 +108,12 @@ extension PassthroughFS {
     ) throws(Errno) {
         let directory = try inodes.pin(parent)
         let newDirectory = try inodes.pin(newParent)
+        if flags.contains(.whiteout) {
+            // It leaves something new behind, which is the caller's.
+            return try asCaller(request) { () throws(Errno) in
+                try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
+            }
+        }
         try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
     }
 }
