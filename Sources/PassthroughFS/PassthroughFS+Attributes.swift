@@ -58,36 +58,6 @@ extension PassthroughFS {
         return try attributes(of: inode)
     }
 
-    /// Takes set-user-id, set-group-id and file capabilities from a regular file. Set-group-id stays where the group may not
-    /// execute (it means something else there) and the caller is in it. Source: `setattr_should_drop_suidgid` in Linux.
-    func killPrivileges(of inode: borrowing Inode, for request: Request, andCapabilities: Bool = true) throws(Errno) {
-        guard inode.type == S_IFREG else { return }
-        let status = try SystemCall.status(of: inode.descriptor)
-        let mode = status.st_mode & 0o7777
-        var kept = mode & ~S_ISUID
-        if mode & S_ISGID != 0, mode & S_IXGRP != 0 || !isMember(request, of: GroupID(rawValue: status.st_gid)) { kept &= ~S_ISGID }
-        if kept != mode { try SystemCall.chmod(inode.descriptor, FilePermissions(rawValue: kept)) }
-        if andCapabilities { try SystemCall.removeCapabilities(of: inode.descriptor) }
-    }
-
-    /// The request without any change: somebody writes a file that the kernel passes through, or calls `chown` on any file
-    /// without a change. Which of the two, the kernel does not say.
-    ///
-    /// - Root's writes take capabilities away, but leave the bits (CAP_FSETID).
-    /// - `chown` is for the owner alone, where there are bits to lose. So for another there must be somebody who has the file
-    ///   open for writing: else anybody could take away the bits of programs that are no concern of theirs.
-    private func killPrivileges(unaskedOf inode: borrowing Inode, for request: Request) throws(Errno) {
-        guard inode.type == S_IFREG else { return }
-        if request.caller.isRoot { return try SystemCall.removeCapabilities(of: inode.descriptor) }
-        let status = try SystemCall.status(of: inode.descriptor)
-        if status.st_mode & (S_ISUID | S_ISGID) != 0, status.st_uid != request.caller.user.rawValue,
-            try !SystemCall.isOpenForWriting(inode.descriptor)
-        {
-            throw .notPermitted
-        }
-        try killPrivileges(of: inode, for: request)
-    }
-
     public func access(_ node: NodeID, _ mode: AccessCheck, for request: Request) throws(Errno) {
         let inode = try inodes.pin(node)
         let assumed = try credentials.assume(request.caller)

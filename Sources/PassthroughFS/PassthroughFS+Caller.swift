@@ -41,10 +41,10 @@ extension PassthroughFS {
         }
     }
 
-    /// Whether the caller is in a group. The request tells of one group only; the others are in the caller's `/proc`, where
+    /// Whether the caller is in a group, or need not be. The request tells of one group only; the others are in the caller's `/proc`, where
     /// it waits meanwhile. Slow, and for rare cases alone.
     func isMember(_ request: Request, of group: GroupID) -> Bool {
-        if request.caller.group == group { return true }
+        if request.caller.isRoot || request.caller.group == group { return true }
         guard request.caller.process > 0, let status = try? SystemCall.text(of: "/proc/\(request.caller.process)/status") else { return false }
         let groups = status.split(separator: "\n").first { $0.hasPrefix("Groups:") }
         return groups?.split(whereSeparator: \.isWhitespace).dropFirst().contains { UInt32($0) == group.rawValue } ?? false

@@ -35,6 +35,8 @@ extension PassthroughFS {
 
     public func removexattr(_ name: borrowing Name, of node: NodeID, for request: Request) throws(Errno) {
         let inode = try inodes.pin(node)
+        // Users cannot remove capabilities: it is the kernel that does, for a write or a `chown`.
+        if name == "security.capability" { try refuseStranger(to: inode, request) }
         try SystemCall.removexattr(name, of: inode.descriptor)
     }
 }

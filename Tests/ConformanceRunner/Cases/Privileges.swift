@@ -44,7 +44,11 @@ extension Case {
         Change("fallocate, zeroed") { _, file in Sys.fallocate(file, K_ZERO_RANGE, 0, 4096) },
         Change("copy_file_range") { _, file in Sys.copy(Sys.open("from", O_RDONLY), at: 0, file, at: 0, 8) },
         Change("sendfile") { _, file in Sys.sendfile(file, Sys.open("from", O_RDONLY), 8) },
-        Change("chown of nothing") { path, _ in Sys.chown(path, .max, .max) },
+        Change("chown of nothing") { path, file in
+            Sys.close(file)
+            return Sys.chown(path, .max, .max)
+        },
+        Change("chown of nothing while it is open for writing") { path, _ in Sys.chown(path, .max, .max) },
         Change("utimens") { path, _ in Sys.touch(path) },
         Change("xattr") { path, _ in Sys.setxattr(path, "user.a", "1") },
         Change("fsync") { _, file in Sys.fsync(file) },
