@@ -137,7 +137,9 @@ static inline long clinux_append(int descriptor, const void *data, size_t size) 
 // The time of birth. STATX_BTIME in the answer's mask, its first word, tells whether there is one: 1, else 0.
 int clinux_birth_time(int descriptor, int64_t *seconds, uint32_t *nanoseconds);
 
+// F_SETLEASE and F_SETSIG of linux/fcntl.h.
 static inline int clinux_setlease(int descriptor, int type) { return (int)syscall(SYS_fcntl, descriptor, 1024, type); }
+static inline int clinux_setsig(int descriptor, int signal) { return (int)syscall(SYS_fcntl, descriptor, 10, signal); }
 
 static inline int clinux_mknodat(int directory, const char *path, mode_t mode, uint32_t device) {
     return (int)syscall(SYS_mknodat, directory, path, mode, device);

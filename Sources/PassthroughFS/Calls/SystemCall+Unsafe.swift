@@ -188,10 +188,12 @@ enum SystemCall {
     }
 
     /// Whether somebody has a regular file open for writing, this process among them. A lease for reading is refused then
-    /// (fcntl(2)); where it is not, it is given back.
+    /// (fcntl(2)); where it is not, it is given back. Somebody who opens the file for writing in between waits that long.
     static func isOpenForWriting(_ file: FileDescriptor) throws(Errno) -> Bool {
         let reader = try reopen(file, O_RDONLY)
         defer { close(reader) }
+        // Whoever waits makes the kernel send a signal, which otherwise would end the process. This one is ignored.
+        guard clinux_setsig(reader.rawValue, SIGURG) == 0 else { return true }
         let outcome = outcome(clinux_setlease(reader.rawValue, Int32(F_RDLCK)))
         // Where leases are not to be had (on some network filesystems), nobody can tell.
         if outcome < 0 { return true }

@@ -23,6 +23,7 @@ struct Main {
                 arguments.removeFirst()
             case "--case": filter = arguments.popFirst() ?? ""
             case "--read-only": isReadOnly = true
+            case "--escape": exit(Escape.run(arguments.map { $0 }) ? 0 : 1)
             case "--list":
                 Case.all.forEach { Sys.print($0.name) }
                 return
