@@ -20,7 +20,7 @@ struct EscapeTests {
             ln -s ../../outside a/link && ln -s ../.. a/up
             """, in: place.source)
         let result = try shell(
-            "exec \"$PROGRAM\" --escape \"$PWD/mirror\" \"$PWD/source\" 3000", in: place.root, seconds: 120,
+            "exec \"$PROGRAM\" --escape \"$PWD/mirror\" \"$PWD/source\" 2000", in: place.root, seconds: 120,
             environment: ["PROGRAM": builtProgram("conformance")])
         #expect(result.status == 0, "\(result.output)")
         #expect(result.output == "ends [0, 0, 0, 0, 0]\n")

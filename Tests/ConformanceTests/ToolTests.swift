@@ -14,7 +14,8 @@ struct ToolTests {
         defer { place.end() }
         let output = try succeed("dbench -t 4 -D . 4", in: place.mirror)
         #expect(output.contains("Throughput"))
-        #expect(!output.contains("ERROR") && !output.contains("failed"))
+        let complaints = output.split(separator: "\n").filter { $0.contains("ERROR") || $0.contains("failed") }
+        #expect(complaints.isEmpty)
     }
 
     /// Overlapping random reads and writes of changing sizes, each verified: what fsx does.
@@ -37,12 +38,12 @@ struct ToolTests {
     @Test(.enabled(if: Machine.has("stress-ng") || Machine.isContinuousIntegration, "stress-ng is not installed"))
     func `stress-ng`() throws {
         let stressors = [
-            "access", "chdir", "chmod", "chown", "copy-file", "dentry", "dir", "dirdeep", "dirmany", "dup", "eventfd", "fallocate", "fcntl",
+            "access", "chdir", "chmod", "chown", "dentry", "dir", "dirdeep", "dirmany", "dup", "eventfd", "fallocate", "fcntl",
             "file-ioctl", "filename", "flock", "fpunch", "fstat", "getdent", "hdd", "iomix", "link", "locka", "lockf", "lockofd",
-            "metamix", "mknod", "open", "rename", "seek", "sendfile", "symlink", "sync-file", "touch", "unlink", "utime", "xattr",
+            "mknod", "open", "rename", "seek", "sendfile", "symlink", "sync-file", "touch", "utime", "xattr",
         ]
         let all = stressors.map { "--\($0) 1" }.joined(separator: " ")
-        let command = "stress-ng \(all) --timeout 8 --verify --temp-path . --hdd-bytes 8m --iomix-bytes 8m --fallocate-bytes 8m --copy-file-bytes 8m --seek-punch 2>&1"
+        let command = "stress-ng \(all) --timeout 6 --verify --temp-path . --hdd-bytes 8m --iomix-bytes 8m --fallocate-bytes 8m --seek-punch 2>&1"
         let place = try MirrorMount()
         defer { place.end() }
         let native = try shell(command, in: place.native, seconds: 90)
@@ -67,15 +68,15 @@ struct ToolTests {
         let output = try succeed(
             """
             sqlite3 db 'PRAGMA journal_mode=WAL; CREATE TABLE t (n INTEGER PRIMARY KEY, text TEXT)'
-            for round in 1 2 3 4 5 6; do
+            for round in 1 2 3 4; do
                 # Each line that comes out is of a transaction that was committed.
                 awk -v first=$((round * 100000)) 'BEGIN { for (n = first; n < first + 20000; n++)
                     printf "INSERT INTO t VALUES (%d, hex(randomblob(200)));\\nSELECT %d;\\n", n, n }' |
                     sqlite3 db > ../committed 2> ../errors &
                 writer=$!
                 until test -s ../committed; do kill -0 $writer; done
-                tries=0; while test $tries -lt $((round * 40)); do tries=$((tries + 1)); sqlite3 db 'SELECT count(*) FROM t' > ../count; done
-                kill -9 $writer; wait $writer || true
+                tries=0; while test $tries -lt $((round * 10)); do tries=$((tries + 1)); sqlite3 db 'SELECT count(*) FROM t' > ../count; done
+                kill -9 $writer; { wait $writer || true; } 2> ../errors
                 last=$(grep -c . ../committed)
                 found=$(sqlite3 db "SELECT count(*) FROM t WHERE n >= $((round * 100000))")
                 # The last line may have been cut short.
@@ -83,6 +84,6 @@ struct ToolTests {
                 sqlite3 db 'PRAGMA integrity_check; PRAGMA wal_checkpoint(TRUNCATE)' | head -n 1
             done
             """, in: place.mirror, seconds: 120)
-        #expect(output == "wal\n" + String(repeating: "ok\n", count: 6))
+        #expect(output == "wal\n" + String(repeating: "ok\n", count: 4))
     }
 }
