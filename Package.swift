@@ -49,7 +49,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "FUSEWire", swiftSettings: settings + [lifetimes]),
         .target(name: "FUSE", dependencies: ["CLinux", "FUSEWire", logging, system], swiftSettings: settings + [lifetimes]),
-        .target(name: "PassthroughFS", dependencies: ["CLinux", "FUSE", system], swiftSettings: settings),
+        .target(name: "PassthroughFS", dependencies: ["CLinux", "FUSE", logging, system], swiftSettings: settings),
         .executableTarget(
             name: "PassthroughCommand", dependencies: ["FUSE", "PassthroughFS", argumentParser, logging, system],
             swiftSettings: settings),

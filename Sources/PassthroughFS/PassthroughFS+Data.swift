@@ -11,44 +11,48 @@ extension PassthroughFS {
     public func read(
         _ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request
     ) throws(Errno) {
-        try SystemCall.read(openFiles.descriptor(file.handle, .file), at: offset.fileOffset, into: &output)
+        let open = try openFiles.pin(file.handle, .file)
+        try SystemCall.read(open.descriptor, at: offset.fileOffset, into: &output)
     }
 
     public func write(
         _ file: OpenFile, at offset: UInt64, _ data: RawSpan, _ options: WriteOptions, for request: Request
     ) throws(Errno) -> Int {
-        let descriptor = try openFiles.descriptor(file.handle, .file)
+        let open = try openFiles.pin(file.handle, .file)
         let offset = try offset.fileOffset
         if options.contains(.killPrivileges) {
             // The bits stay otherwise, for the daemon has CAP_FSETID. File capabilities go with any write.
             let inode = try inodes.pin(file.node)
             try killPrivileges(of: inode, for: request, andCapabilities: false)
         }
-        if options.contains(.append) { return try SystemCall.append(descriptor, data) }
-        return try SystemCall.write(descriptor, at: offset, data)
+        if options.contains(.append) { return try SystemCall.append(open.descriptor, data) }
+        return try SystemCall.write(open.descriptor, at: offset, data)
     }
 
     public func flush(_ file: OpenFile, owner: LockOwner, for request: Request) throws(Errno) {
-        try SystemCall.flush(openFiles.descriptor(file.handle, .file))
+        let open = try openFiles.pin(file.handle, .file)
+        try relief.relieving { () throws(Errno) in try SystemCall.flush(open.descriptor) }
     }
 
     public func release(_ file: OpenFile, for request: Request) { openFiles.close(file.handle, .file) }
 
     public func fsync(_ file: OpenFile, dataOnly: Bool, for request: Request) throws(Errno) {
-        try SystemCall.sync(openFiles.descriptor(file.handle, .file), dataOnly: dataOnly)
+        let open = try openFiles.pin(file.handle, .file)
+        try SystemCall.sync(open.descriptor, dataOnly: dataOnly)
     }
 
     public func fallocate(
         _ file: OpenFile, mode: Int32, offset: UInt64, length: UInt64, for request: Request
     ) throws(Errno) {
-        try SystemCall.fallocate(
-            openFiles.descriptor(file.handle, .file), mode: mode, offset: offset.fileOffset, length: length.fileOffset)
+        let open = try openFiles.pin(file.handle, .file)
+        try SystemCall.fallocate(open.descriptor, mode: mode, offset: offset.fileOffset, length: length.fileOffset)
     }
 
     public func lseek(_ file: OpenFile, offset: UInt64, whence: Int32, for request: Request) throws(Errno) -> UInt64 {
         // SEEK_DATA and SEEK_HOLE; the kernel does the others by itself.
         guard whence == 3 || whence == 4 else { throw .invalidArgument }
-        return try SystemCall.seek(openFiles.descriptor(file.handle, .file), to: offset.fileOffset, whence)
+        let open = try openFiles.pin(file.handle, .file)
+        return try SystemCall.seek(open.descriptor, to: offset.fileOffset, whence)
     }
 
     /// Passes on what reads and sets attribute flags (`chattr(1)`, project ids), which the source then checks for itself. All
@@ -58,10 +62,10 @@ extension PassthroughFS {
     ) throws(Errno) {
         // FS_IOC_GETFLAGS, SETFLAGS, FSGETXATTR, FSSETXATTR of linux/fs.h.
         guard [0x8008_6601, 0x4008_6602, 0x801c_581f, 0x401c_5820].contains(control.command) else { throw .inappropriateControl }
-        let descriptor = try openFiles.descriptor(file.handle, control.isDirectory ? .directory : .file)
+        let open = try openFiles.pin(file.handle, control.isDirectory ? .directory : .file)
         let assumed = try credentials.assume(request.caller)
         defer { credentials.restore(assumed) }
-        try SystemCall.control(descriptor, control.command, input: input, into: &output)
+        try SystemCall.control(open.descriptor, control.command, input: input, into: &output)
     }
 
     public func copyFileRange(
@@ -70,9 +74,10 @@ extension PassthroughFS {
     ) throws(Errno) -> UInt64 {
         guard flags <= UInt64(UInt32.max) else { throw .invalidArgument }
         // The answer carries 32 bits: a longer copy is done in parts.
+        let from = try openFiles.pin(source.handle, .file)
+        let to = try openFiles.pin(destination.handle, .file)
         return try SystemCall.copy(
-            from: openFiles.descriptor(source.handle, .file), at: sourceOffset.fileOffset,
-            to: openFiles.descriptor(destination.handle, .file), at: destinationOffset.fileOffset,
+            from: from.descriptor, at: sourceOffset.fileOffset, to: to.descriptor, at: destinationOffset.fileOffset,
             length: Int(min(length, 0x7fff_f000)), flags: UInt32(flags))
     }
 }

@@ -43,7 +43,7 @@ enum StatsSocket {
             var address = try address(path)
             // The mask makes the mode 0600 from the start: nobody slips in between.
             let mask = umask(0o177)
-            let bound = withSocketAddress(&address) { unsafe bind(socket, $0, $1) }
+            let bound = unsafe withSocketAddress(&address) { unsafe bind(socket, $0, $1) }
             let error = errno
             umask(mask)
             guard bound == 0 else { throw Errno(rawValue: error) }
@@ -54,7 +54,7 @@ enum StatsSocket {
         }
         DispatchQueue(label: "stats").async {
             while true {
-                let client = unsafe accept(socket, nil, nil)
+                let client = accept(socket, nil, nil)
                 guard client >= 0 else {
                     if errno == EINTR || errno == ECONNABORTED { continue }
                     return
