@@ -76,7 +76,18 @@ let package = Package(
         .testTarget(
             name: "PassthroughFSTests", dependencies: ["PassthroughFS", "CLinux", "FUSE", system], swiftSettings: settings),
         .testTarget(
-            name: "MirrorTests", dependencies: ["FUSE", "FUSEWire", "PassthroughFS", "PassthroughCommand", logging, system],
+            name: "MirrorTests", dependencies: ["FUSE", "FUSEWire", "PassthroughFS", "PassthroughCommand", "MountSupport", logging, system],
+            swiftSettings: settings),
+        // Mounts and shells for tests that need them.
+        .target(
+            name: "MountSupport", dependencies: ["FUSE", "FUSEWire", "PassthroughFS", logging], path: "Tests/MountSupport",
+            swiftSettings: settings),
+        // The conformance cases: a program that is given a directory. It knows nothing of mounts, nor of this package.
+        .target(name: "ConformanceCalls", path: "Tests/ConformanceCalls"),
+        .executableTarget(
+            name: "conformance", dependencies: ["ConformanceCalls"], path: "Tests/ConformanceRunner", swiftSettings: settings),
+        .testTarget(
+            name: "ConformanceTests", dependencies: ["conformance", "FUSE", "FUSEWire", "PassthroughFS", "MountSupport"],
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

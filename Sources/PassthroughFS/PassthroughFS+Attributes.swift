@@ -11,6 +11,13 @@ extension PassthroughFS {
         return try attributes(of: inode)
     }
 
+    public func statx(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
+        let inode = try inodes.pin(node)
+        var reply = try attributes(of: inode)
+        reply.attributes.created = try SystemCall.birthTime(of: inode.descriptor)
+        return reply
+    }
+
     private func attributes(of inode: borrowing Inode) throws(Errno) -> AttributesReply {
         AttributesReply(shown(try SystemCall.status(of: inode.descriptor)), timeout: timeout)
     }
@@ -30,7 +37,11 @@ extension PassthroughFS {
         if changes.owner != nil || changes.group != nil {
             try SystemCall.chown(inode.descriptor, changes.owner, changes.group)
         }
-        if changes.killPrivileges { try killPrivileges(of: inode) }
+        if changes.isEmpty {
+            try killPrivileges(unaskedOf: inode, for: request)
+        } else if changes.killPrivileges {
+            try killPrivileges(of: inode, for: request)
+        }
         if let mode = changes.mode { try SystemCall.chmod(inode.descriptor, mode) }
         if let size = changes.size {
             // Natively a length that is no file's is refused thus as well.
@@ -46,17 +57,6 @@ extension PassthroughFS {
             try SystemCall.setTimes(inode.descriptor, timespec(changes.accessed), timespec(changes.modified))
         }
         return try attributes(of: inode)
-    }
-
-    /// Takes set-user-id, set-group-id (where the group may execute; elsewhere the bit means something else) and file
-    /// capabilities from a regular file. Source: `setattr_should_drop_suidgid` in Linux.
-    func killPrivileges(of inode: borrowing Inode, andCapabilities: Bool = true) throws(Errno) {
-        guard inode.type == S_IFREG else { return }
-        let mode = try SystemCall.status(of: inode.descriptor).st_mode
-        var kept = mode & 0o7777 & ~S_ISUID
-        if mode & S_IXGRP != 0 { kept &= ~S_ISGID }
-        if kept != mode & 0o7777 { try SystemCall.chmod(inode.descriptor, FilePermissions(rawValue: kept)) }
-        if andCapabilities { try SystemCall.removeCapabilities(of: inode.descriptor) }
     }
 
     public func access(_ node: NodeID, _ mode: AccessCheck, for request: Request) throws(Errno) {

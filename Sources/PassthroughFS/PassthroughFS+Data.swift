@@ -23,8 +23,9 @@ extension PassthroughFS {
         if options.contains(.killPrivileges) {
             // The bits stay otherwise, for the daemon has CAP_FSETID. File capabilities go with any write.
             let inode = try inodes.pin(file.node)
-            try killPrivileges(of: inode, andCapabilities: false)
+            try killPrivileges(of: inode, for: request, andCapabilities: false)
         }
+        if options.contains(.append) { return try SystemCall.append(open.descriptor, data) }
         return try SystemCall.write(open.descriptor, at: offset, data)
     }
 
@@ -52,6 +53,19 @@ extension PassthroughFS {
         guard whence == 3 || whence == 4 else { throw .invalidArgument }
         let open = try openFiles.pin(file.handle, .file)
         return try SystemCall.seek(open.descriptor, to: offset.fileOffset, whence)
+    }
+
+    /// Passes on what reads and sets attribute flags (`chattr(1)`, project ids), which the source then checks for itself. All
+    /// else is refused: the kernel hands a command over without saying whether the caller may.
+    public func ioctl(
+        _ file: OpenFile, _ control: Control, input: RawSpan, into output: inout OutputRawSpan, for request: Request
+    ) throws(Errno) {
+        // FS_IOC_GETFLAGS, SETFLAGS, FSGETXATTR, FSSETXATTR of linux/fs.h.
+        guard [0x8008_6601, 0x4008_6602, 0x801c_581f, 0x401c_5820].contains(control.command) else { throw .inappropriateControl }
+        let open = try openFiles.pin(file.handle, control.isDirectory ? .directory : .file)
+        let assumed = try credentials.assume(request.caller)
+        defer { credentials.restore(assumed) }
+        try SystemCall.control(open.descriptor, control.command, input: input, into: &output)
     }
 
     public func copyFileRange(

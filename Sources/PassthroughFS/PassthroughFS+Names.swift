@@ -58,20 +58,17 @@ extension PassthroughFS {
 
     public func mknod(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry {
         let directory = try inodes.pin(parent)
-        do {
-            let assumed = try credentials.assume(request.caller)
-            defer { credentials.restore(assumed) }
-            try SystemCall.mknod(name, in: directory.descriptor, mode: new.mode, device: new.device)
+        try asCaller(request, new) { (permissions) throws(Errno) in
+            let mode = FileMode(type: new.mode.type, permissions: permissions)
+            try SystemCall.mknod(name, in: directory.descriptor, mode: mode, device: new.device)
         }
         return try entry(name, in: directory)
     }
 
     public func mkdir(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry {
         let directory = try inodes.pin(parent)
-        do {
-            let assumed = try credentials.assume(request.caller)
-            defer { credentials.restore(assumed) }
-            try SystemCall.mkdir(name, in: directory.descriptor, permissions: new.mode.permissions)
+        try asCaller(request, new) { (permissions) throws(Errno) in
+            try SystemCall.mkdir(name, in: directory.descriptor, permissions: permissions)
         }
         return try entry(name, in: directory)
     }
@@ -80,9 +77,7 @@ extension PassthroughFS {
         _ name: borrowing Name, in parent: NodeID, target: borrowing Name, for request: Request
     ) throws(Errno) -> Entry {
         let directory = try inodes.pin(parent)
-        do {
-            let assumed = try credentials.assume(request.caller)
-            defer { credentials.restore(assumed) }
+        try asCaller(request) { () throws(Errno) in
             try SystemCall.symlink(name, in: directory.descriptor, target: target)
         }
         return try entry(name, in: directory)
@@ -130,7 +125,14 @@ extension PassthroughFS {
         let overwrites = flags.isDisjoint(with: [.exchange, .noReplace])
         let kept = overwrites ? keepBeforeRemoval(of: newName, in: newDirectory) : nil
         do throws(Errno) {
-            try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
+            if flags.contains(.whiteout) {
+                // It leaves something new behind, which is the caller's.
+                try asCaller(request) { () throws(Errno) in
+                    try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
+                }
+            } else {
+                try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
+            }
         } catch {
             stopKeeping(kept)
             throw error

@@ -18,7 +18,7 @@ extension PassthroughFS {
             try SystemCall.openServed(inode.descriptor, sourceFlags(open))
         }
         do {
-            if open.killPrivileges, open.flags & O_TRUNC != 0 { try killPrivileges(of: inode) }
+            if open.killPrivileges, open.flags & O_TRUNC != 0 { try killPrivileges(of: inode, for: request) }
         } catch {
             SystemCall.close(file)
             throw error
@@ -36,11 +36,11 @@ extension PassthroughFS {
         if case .deny(let error) = decide(open, for: request) { throw error }
         let file: FileDescriptor
         do throws(Errno) {
-            let assumed = try credentials.assume(request.caller)
-            defer { credentials.restore(assumed) }
-            file = try relief.relieving { () throws(Errno) in
-                try SystemCall.create(
-                    name, in: directory.descriptor, flags: sourceFlags(open) & ~O_TRUNC, permissions: new.mode.permissions)
+            file = try asCaller(request, new) { (permissions) throws(Errno) in
+                try relief.relieving { () throws(Errno) in
+                    try SystemCall.create(
+                        name, in: directory.descriptor, flags: sourceFlags(open) & ~O_TRUNC, permissions: permissions)
+                }
             }
         } catch .fileExists where open.flags & O_EXCL == 0 {
             throw .staleNFSFileHandle
@@ -51,15 +51,11 @@ extension PassthroughFS {
     public func tmpfile(in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request) throws(Errno) -> Created {
         let directory = try inodes.pin(parent)
         if case .deny(let error) = decide(open, for: request) { throw error }
-        let file: FileDescriptor
-        do {
-            let assumed = try credentials.assume(request.caller)
-            defer { credentials.restore(assumed) }
+        let file = try asCaller(request, new) { (permissions) throws(Errno) in
             // With O_EXCL it can never be given a name.
-            file = try relief.relieving { () throws(Errno) in
+            try relief.relieving { () throws(Errno) in
                 try SystemCall.createUnnamed(
-                    in: directory.descriptor, flags: sourceFlags(open) & ~O_TRUNC | open.flags & O_EXCL,
-                    permissions: new.mode.permissions)
+                    in: directory.descriptor, flags: sourceFlags(open) & ~O_TRUNC | open.flags & O_EXCL, permissions: permissions)
             }
         }
         return try created(file, open, for: request)

@@ -21,6 +21,16 @@ extension PassthroughFS {
 }
 
 extension SystemCall {
+    /// What a file of /proc says, as far as 16 KiB go.
+    static func text(of path: String) throws(Errno) -> String {
+        // Safe: a string and a buffer, lent for the time of the calls.
+        let file = try descriptor(unsafe outcome(clinux_openat(Int32(CLINUX_AT_FDCWD), path, O_RDONLY | O_CLOEXEC, 0)))
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 16384)
+        let count = try value(unsafe outcome(Glibc.read(file.rawValue, &bytes, bytes.count)))
+        return String(decoding: bytes.prefix(count), as: UTF8.self)
+    }
+
     /// An `O_PATH` descriptor of a directory, symbolic links followed: the user named it.
     static func open(_ path: FilePath) throws(Errno) -> FileDescriptor {
         // Safe: the path lends its own NUL-terminated bytes for the time of the call.

@@ -14,7 +14,9 @@ extension PassthroughFS {
 
     public func listxattr(_ node: NodeID, into names: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
         let inode = try inodes.pin(node)
-        return try SystemCall.listxattr(inode.descriptor, into: &names)
+        // Natively `trusted.` attributes show to root alone; the kernel asks for values and changes of them by itself.
+        if request.caller.isRoot || !credentials.canSwitch { return try SystemCall.listxattr(inode.descriptor, into: &names) }
+        return try SystemCall.listxattr(inode.descriptor, into: &names, without: "trusted.")
     }
 
     public func setxattr(
@@ -33,6 +35,8 @@ extension PassthroughFS {
 
     public func removexattr(_ name: borrowing Name, of node: NodeID, for request: Request) throws(Errno) {
         let inode = try inodes.pin(node)
+        // Users cannot remove capabilities: it is the kernel that does, for a write or a `chown`.
+        if name == "security.capability" { try refuseStranger(to: inode, request) }
         try SystemCall.removexattr(name, of: inode.descriptor)
     }
 }

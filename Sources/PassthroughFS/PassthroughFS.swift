@@ -179,6 +179,11 @@ public final class PassthroughFS: FileSystem {
             .handleKillprivV2,
             // Files are made with the group that the directory has, where the caller is in it.
             .createSuppGroup,
+            // The source's ACLs count: the kernel reads them as extended attributes, and the source keeps them and the mode
+            // true to each other. The source also applies the caller's mask then: where it has a default ACL it must not.
+            .posixACL, .dontMask,
+            // Attribute flags of directories are passed on as those of files.
+            .hasIoctlDir,
             // `setxattr` takes the set-group-id bit away when told.
             .setxattrExt,
             // Sizes of requests: reads and writes go to the source at any size, in any number.

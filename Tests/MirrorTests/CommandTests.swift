@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import Foundation
+import MountSupport
 import Testing
 
 /// The command as people run it.

@@ -2,6 +2,7 @@
 
 import FUSEWire
 import Foundation
+import MountSupport
 import Testing
 
 /// Data that is written through the mirror and verified, in every way that fio knows; the daemon must not see any of it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import Foundation
+import MountSupport
 import Testing
 
 /// More files than descriptors, and other filesystems within the source: what only the command can show, in a process

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import Foundation
+import MountSupport
 import Testing
 
 /// What the README shows is what there is.

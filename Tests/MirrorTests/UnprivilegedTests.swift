@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import Foundation
+import MountSupport
 import Testing
 
 /// The command as another user than root: it mounts by `fusermount3`, and everything works but passthrough.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import Foundation
+import MountSupport
 import Testing
 
 /// What people do with files all day, natively and on a mirror: the results must be the same.

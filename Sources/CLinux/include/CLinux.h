@@ -94,6 +94,12 @@ static inline int clinux_setfsgid(gid_t group) { return (int)syscall(SYS_setfsgi
 // Of the calling thread alone.
 static inline int clinux_setgroups(size_t count, const gid_t *groups) { return (int)syscall(SYS_setgroups, count, groups); }
 
+// Makes the calling thread's file mode creation mask its own (it is the process's otherwise), and sets it. Cheap where it
+// is that already: nobody else may set it on such a thread.
+int clinux_thread_umask(mode_t mask);
+// Raises CAP_DAC_OVERRIDE of the calling thread, which setfsuid(2) takes away; going back to fsuid 0 gives the usual set.
+int clinux_override_permissions(void);
+
 static inline int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
 static inline int clinux_tgkill(int process, int thread, int signal) { return (int)syscall(SYS_tgkill, process, thread, signal); }
 static inline int clinux_memfd_create(const char *name, unsigned flags) { return (int)syscall(SYS_memfd_create, name, flags); }
@@ -121,6 +127,19 @@ static inline int clinux_fallocate(int descriptor, int mode, int64_t offset, int
 static inline long clinux_copy_file_range(int from, int64_t *fromOffset, int to, int64_t *toOffset, size_t length, unsigned flags) {
     return syscall(SYS_copy_file_range, from, fromOffset, to, toOffset, length, flags);
 }
+
+// Writes at the end of the file, wherever that is; RWF_APPEND of linux/fs.h is 16.
+static inline long clinux_append(int descriptor, const void *data, size_t size) {
+    struct { const void *base; size_t length; } vector = {data, size};
+    return syscall(SYS_pwritev2, descriptor, &vector, 1L, 0L, 0L, 16);
+}
+
+// The time of birth. STATX_BTIME in the answer's mask, its first word, tells whether there is one: 1, else 0.
+int clinux_birth_time(int descriptor, int64_t *seconds, uint32_t *nanoseconds);
+
+// F_SETLEASE and F_SETSIG of linux/fcntl.h.
+static inline int clinux_setlease(int descriptor, int type) { return (int)syscall(SYS_fcntl, descriptor, 1024, type); }
+static inline int clinux_setsig(int descriptor, int signal) { return (int)syscall(SYS_fcntl, descriptor, 10, signal); }
 
 static inline int clinux_mknodat(int directory, const char *path, mode_t mode, uint32_t device) {
     return (int)syscall(SYS_mknodat, directory, path, mode, device);

@@ -48,6 +48,8 @@ public struct Attributes: Hashable, Sendable {
     public var accessed: Timestamp
     public var modified: Timestamp
     public var changed: Timestamp
+    /// When the file was made, where that is known. Only the answer to ``FileSystem/statx(_:handle:for:)`` carries it.
+    public var created: Timestamp?
     /// The file's type and permissions.
     public var mode: FileMode
     public var linkCount: UInt32

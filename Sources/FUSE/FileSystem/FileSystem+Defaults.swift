@@ -6,6 +6,9 @@ extension Errno {
     /// What only a default implementation throws: the session makes ENOSYS of it, and EIO of an ENOSYS that a
     /// filesystem threw. No errno has this value.
     static var notImplemented: Errno { Errno(rawValue: Int32.min) }
+
+    /// ENOTTY.
+    public static var inappropriateControl: Errno { Errno(rawValue: 25) }
 }
 
 /// The answers of a filesystem that does not implement an operation. See ``FileSystem`` for what ENOSYS means.
@@ -15,6 +18,11 @@ extension FileSystem {
     public func start(_ connection: Connection) {}
     public func stop() {}
     public func forget(_ node: NodeID, lookups: UInt64) {}
+
+    /// ENOSYS: the kernel asks for the other attributes only, and says that the time of birth is not known.
+    public func statx(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
+        throw .notImplemented
+    }
 
     public func setattr(_ node: NodeID, _ changes: AttributeChanges, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
         throw .notImplemented
@@ -118,6 +126,13 @@ extension FileSystem {
         length: UInt64, flags: UInt64, for request: Request
     ) throws(Errno) -> UInt64 {
         throw .notImplemented
+    }
+
+    /// ENOTTY, as every file says to a command that it does not know.
+    public func ioctl(
+        _ file: OpenFile, _ control: Control, input: RawSpan, into output: inout OutputRawSpan, for request: Request
+    ) throws(Errno) {
+        throw .inappropriateControl
     }
 
     /// Open, and nothing remembered.

@@ -43,6 +43,10 @@ public protocol FileSystem: Sendable {
     /// The attributes of a node. `handle` is there where the caller has the file open and the kernel says so.
     func getattr(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply
 
+    /// As ``getattr(_:handle:for:)``, and with the time of birth. The kernel asks when somebody wants to know that
+    /// (`statx(2)`, protocol 7.39). Not implemented: it is unknown.
+    func statx(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply
+
     /// Changes attributes, and answers with all of them.
     func setattr(_ node: NodeID, _ changes: AttributeChanges, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply
 
@@ -119,6 +123,16 @@ public protocol FileSystem: Sendable {
         from source: OpenFile, at sourceOffset: UInt64, to destination: OpenFile, at destinationOffset: UInt64,
         length: UInt64, flags: UInt64, for request: Request
     ) throws(Errno) -> UInt64
+
+    /// Does what `ioctl(2)` asks of an open file. `input` is what the caller handed over, `output` takes what is handed
+    /// back; both are as large as the command's number says. Throws ENOTTY for every command that it does not know.
+    ///
+    /// Commands for attribute flags (`FS_IOC_SETFLAGS` and its like) come for files that the kernel itself has opened,
+    /// and after it has checked that the caller may (Linux 5.13); others come unchecked. For directories they come with
+    /// the capability `hasIoctlDir` alone.
+    func ioctl(
+        _ file: OpenFile, _ control: Control, input: RawSpan, into output: inout OutputRawSpan, for request: Request
+    ) throws(Errno)
 
     // MARK: Directories
 

@@ -52,6 +52,23 @@ public struct WriteOptions: OptionSet, Hashable, Sendable {
     public static var fromCache: WriteOptions { WriteOptions(rawValue: 1) }
     /// Set-user-id, set-group-id and file capabilities are to go. C counterpart: `FUSE_WRITE_KILL_SUIDGID`.
     public static var killPrivileges: WriteOptions { WriteOptions(rawValue: 4) }
+    /// The file is open with `O_APPEND`: the data belong at its end, wherever that is by now. The offset is where the
+    /// kernel believes it to be, which differs where others write the file behind its back. C counterpart: `O_APPEND` in
+    /// `fuse_write_in.flags`.
+    public static var append: WriteOptions { WriteOptions(rawValue: 1 << 31) }
+}
+
+/// A command of `ioctl(2)`.
+public struct Control: Hashable, Sendable {
+    /// The command's number, which tells direction and size of what it is about. C counterpart: `_IOC` of `linux/ioctl.h`.
+    public var command: UInt32
+    /// The open file is a directory.
+    public var isDirectory: Bool
+
+    public init(command: UInt32, isDirectory: Bool = false) {
+        self.command = command
+        self.isDirectory = isDirectory
+    }
 }
 
 /// How `setxattr` treats an attribute that exists or not.

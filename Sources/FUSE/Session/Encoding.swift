@@ -33,6 +33,29 @@ extension Attr {
     }
 }
 
+extension StatxOut {
+    /// Without those bits that speak of the mount (its device, attributes as `immutable`): the kernel fills in or leaves out
+    /// what it does not take from here.
+    init(_ reply: AttributesReply) {
+        let attributes = reply.attributes
+        // STATX_BASIC_STATS and STATX_BTIME of linux/stat.h.
+        var stat = Statx(
+            mask: 0x7ff | (attributes.created == nil ? 0 : 0x800), blksize: attributes.blockSize, nlink: attributes.linkCount,
+            uid: attributes.owner.rawValue, gid: attributes.group.rawValue,
+            mode: UInt16(truncatingIfNeeded: attributes.mode.rawValue), ino: attributes.inode, size: attributes.size,
+            blocks: attributes.blocks, rdev_major: attributes.device.major, rdev_minor: attributes.device.minor)
+        stat.atime = SxTime(attributes.accessed)
+        stat.mtime = SxTime(attributes.modified)
+        stat.ctime = SxTime(attributes.changed)
+        if let created = attributes.created { stat.btime = SxTime(created) }
+        self.init(attr_valid: reply.timeout.seconds, attr_valid_nsec: reply.timeout.nanoseconds, stat: stat)
+    }
+}
+
+extension SxTime {
+    init(_ time: Timestamp) { self.init(tv_sec: time.seconds, tv_nsec: time.nanoseconds) }
+}
+
 extension Kstatfs {
     init(_ statistics: FileSystemStatistics) {
         self.init(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 
+import CLinux
 import FUSEWire
+import Glibc
 import SystemPackage
 
 // Open files.
@@ -61,7 +63,7 @@ extension Session {
         var payload = message.payloadReader
         let data = try payload.data(fields.size)
         let count = try fileSystem.write(
-            message.file(fields.fh), at: fields.offset, data, WriteOptions(rawValue: fields.write_flags & 5), for: message.request())
+            message.file(fields.fh), at: fields.offset, data, WriteOptions(fields), for: message.request())
         // More than was asked for would be taken for a broken server.
         try output.put(WriteOut(size: min(UInt32(clamping: count), fields.size)))
     }
@@ -115,6 +117,22 @@ extension Session {
         }
     }
 
+    func ioctl(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        let fields = try message.fields(IoctlIn.self)
+        let flags = IoctlFlags(rawValue: fields.flags)
+        // Of a 32-bit caller the structures may look otherwise; no command says how.
+        guard flags.isDisjoint(with: [.compat, .is32Bit, .unrestricted]) else { throw .inappropriateControl }
+        var payload = message.payloadReader
+        let input = try payload.data(fields.in_size)
+        let request = try message.request()
+        let file = message.file(fields.fh)
+        let control = Control(command: fields.cmd, isDirectory: flags.contains(.dir))
+        try output.put(IoctlOut())
+        try output.append(upTo: Int(fields.out_size)) { (data) throws(Errno) in
+            try fileSystem.ioctl(file, control, input: input, into: &data, for: request)
+        }
+    }
+
     // MARK: Locks
 
     func getlk(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
@@ -134,6 +152,15 @@ extension Session {
         try fileSystem.setlk(
             message.file(fields.fh), FileLock(fields.lk), owner: LockOwner(rawValue: fields.owner), wait: wait,
             isFlock: LockFlags(rawValue: fields.lk_flags).contains(.flock), for: message.request())
+    }
+}
+
+extension WriteOptions {
+    init(_ fields: WriteIn) {
+        self.init(rawValue: fields.write_flags & 5)
+        // What is written back has its place. A large direct write comes in parts, which may overtake each other: each
+        // has its place, too.
+        if fields.flags & UInt32(O_APPEND) != 0, fields.flags & UInt32(CLINUX_O_DIRECT) == 0, !contains(.fromCache) { insert(.append) }
     }
 }
 

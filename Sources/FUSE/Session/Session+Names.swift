@@ -32,6 +32,12 @@ extension Session {
         try output.put(AttrOut(fileSystem.getattr(message.node, handle: handle, for: message.request())))
     }
 
+    func statx(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        let fields = try message.fields(StatxIn.self)
+        let handle = GetattrFlags(rawValue: fields.getattr_flags).contains(.fh) ? FileHandle(rawValue: fields.fh) : nil
+        try output.put(StatxOut(fileSystem.statx(message.node, handle: handle, for: message.request())))
+    }
+
     func setattr(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
         let fields = try message.fields(SetattrIn.self)
         let handle = SetattrValid(rawValue: fields.valid).contains(.fh) ? FileHandle(rawValue: fields.fh) : nil

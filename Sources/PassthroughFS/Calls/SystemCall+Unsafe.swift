@@ -148,16 +148,15 @@ enum SystemCall {
         try check(result)
     }
 
-    /// Writes the target of a symbolic link. Throws ENAMETOOLONG where it may have been cut.
+    /// Writes the target of a symbolic link.
     static func readlink(_ link: FileDescriptor, into target: inout OutputRawSpan) throws(Errno) {
         try unsafe target.withUnsafeMutableBytes { buffer, count throws(Errno) in
             let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
             guard let start = room.baseAddress, room.count > 0 else { throw Errno.fileNameTooLong }
-            let length = try value(retrying {
+            // What fills the room is whole: no link's target is longer than what the kernel asks for, PATH_MAX less the NUL.
+            count &+= try value(retrying {
                 unsafe outcome(Glibc.readlinkat(link.rawValue, "", start.assumingMemoryBound(to: CChar.self), room.count))
             })
-            if length == room.count { throw Errno.fileNameTooLong }
-            count &+= length
         }
     }
 
@@ -179,6 +178,27 @@ enum SystemCall {
         var statistics = statfs()
         try check(retrying { unsafe outcome(CLinux.fstatfs(file.rawValue, &statistics)) })
         return statistics
+    }
+
+    /// When the file was made; nil where its filesystem does not know.
+    static func birthTime(of file: FileDescriptor) throws(Errno) -> Timestamp? {
+        var time = Timestamp()
+        let known = try unsafe value(outcome(clinux_birth_time(file.rawValue, &time.seconds, &time.nanoseconds)))
+        return known == 1 ? time : nil
+    }
+
+    /// Whether somebody has a regular file open for writing, this process among them. A lease for reading is refused then
+    /// (fcntl(2)); where it is not, it is given back. Somebody who opens the file for writing in between waits that long.
+    static func isOpenForWriting(_ file: FileDescriptor) throws(Errno) -> Bool {
+        let reader = try reopen(file, O_RDONLY)
+        defer { close(reader) }
+        // Whoever waits makes the kernel send a signal, which otherwise would end the process. This one is ignored.
+        guard clinux_setsig(reader.rawValue, SIGURG) == 0 else { return true }
+        let outcome = outcome(clinux_setlease(reader.rawValue, Int32(F_RDLCK)))
+        // Where leases are not to be had (on some network filesystems), nobody can tell.
+        if outcome < 0 { return true }
+        _ = clinux_setlease(reader.rawValue, Int32(F_UNLCK))
+        return false
     }
 
     static func chmod(_ file: FileDescriptor, _ permissions: FilePermissions) throws(Errno) {
@@ -258,6 +278,13 @@ enum SystemCall {
         }
     }
 
+    /// As ``write(_:at:_:)``, at the end of the file, in one step: nothing that another writes meanwhile is overwritten.
+    static func append(_ file: FileDescriptor, _ data: RawSpan) throws(Errno) -> Int {
+        try unsafe data.withUnsafeBytes { buffer throws(Errno) in
+            try unsafe value(outcome(clinux_append(file.rawValue, buffer.baseAddress, buffer.count)))
+        }
+    }
+
     static func sync(_ file: FileDescriptor, dataOnly: Bool) throws(Errno) {
         try check(outcome(dataOnly ? Glibc.fdatasync(file.rawValue) : Glibc.fsync(file.rawValue)))
     }
@@ -266,6 +293,23 @@ enum SystemCall {
 
     static func fallocate(_ file: FileDescriptor, mode: Int32, offset: Int64, length: Int64) throws(Errno) {
         try check(outcome(clinux_fallocate(file.rawValue, mode, offset, length)))
+    }
+
+    /// A command that hands over as many bytes as there are in `input`, or takes as many as `output` has room for.
+    static func control(_ file: FileDescriptor, _ command: UInt32, input: RawSpan, into output: inout OutputRawSpan) throws(Errno) {
+        // Commands for attribute flags write up to 28 bytes, or read as many; some of them less than their number says.
+        try unsafe output.withUnsafeMutableBytes { buffer, count throws(Errno) in
+            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
+            let result = unsafe withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { memory in
+                unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
+                unsafe input.withUnsafeBytes { unsafe memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(64))) }
+                let result = unsafe outcome(clinux_ioctl(file.rawValue, UInt(command), memory.baseAddress))
+                if result >= 0 { unsafe room.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory.prefix(room.count))) }
+                return result
+            }
+            try check(result)
+            count &+= min(room.count, 64)
+        }
     }
 
     static func seek(_ file: FileDescriptor, to offset: Int64, _ whence: Int32) throws(Errno) -> UInt64 {

@@ -33,6 +33,34 @@ extension SystemCall {
         }
     }
 
+    /// As above, without the names that start so.
+    static func listxattr(
+        _ file: FileDescriptor, into names: inout OutputRawSpan, without prefix: StaticString
+    ) throws(Errno) -> Int {
+        // XATTR_LIST_MAX.
+        try unsafe withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 1) { buffer throws(Errno) in
+            let start = unsafe buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
+            let size = try unsafe value(withPath(of: file) { path in unsafe outcome(clinux_listxattr(path, start, buffer.count)) })
+            // Once to count, once to write: where a name is not wanted, it is stepped over.
+            var count = 0
+            for pass in 0..<2 {
+                let isWriting = pass == 1
+                var offset = 0
+                while offset < size {
+                    let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[offset..<size])
+                    let length = unsafe min(rest.count, strnlen(rest.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: CChar.self), rest.count) &+ 1)
+                    let isHidden = unsafe rest.starts(with: UnsafeRawBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount))
+                    if !isHidden, !isWriting { count &+= length }
+                    if !isHidden, isWriting { for index in 0..<length { unsafe names.append(rest[index]) } }
+                    offset &+= length
+                }
+                if names.freeCapacity == 0 { return count }
+                guard isWriting || count <= names.freeCapacity else { throw Errno.outOfRange }
+            }
+            return count
+        }
+    }
+
     static func setxattr(_ name: borrowing Name, of file: FileDescriptor, to value: RawSpan, flags: Int32) throws(Errno) {
         try unsafe check(value.withUnsafeBytes { value in
             unsafe name.withCString { name in

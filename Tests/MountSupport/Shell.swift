@@ -1,17 +1,27 @@
 // SPDX-License-Identifier: MIT
 
 import Foundation
-import Testing
+public import Testing
 
 /// What a command left behind.
-struct ShellResult {
-    let status: Int32
-    let output: String
+public struct ShellResult {
+    public let status: Int32
+    public let output: String
+
+    public init(status: Int32, output: String) {
+        self.status = status
+        self.output = output
+    }
+}
+
+/// The programs of this package are built beside the tests.
+public func builtProgram(_ name: String) -> String {
+    URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent(name).path
 }
 
 /// Runs a script with `sh -e`, in a process of its own and for so many seconds at the most. Standard error comes with
 /// the output.
-func shell(_ script: String, in directory: String, seconds: Int = 60, environment: [String: String] = [:]) throws -> ShellResult {
+public func shell(_ script: String, in directory: String, seconds: Int = 60, environment: [String: String] = [:]) throws -> ShellResult {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
     process.arguments = ["--kill-after=5", "\(seconds)", "/bin/sh", "-ec", script]
@@ -35,7 +45,7 @@ func shell(_ script: String, in directory: String, seconds: Int = 60, environmen
 
 /// As `shell`, for a script that must succeed: its output.
 @discardableResult
-func succeed(
+public func succeed(
     _ script: String, in directory: String, seconds: Int = 60, sourceLocation: SourceLocation = #_sourceLocation
 ) throws -> String {
     let result = try shell(script, in: directory, seconds: seconds)

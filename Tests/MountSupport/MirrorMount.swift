@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
 
-import FUSE
-import FUSEWire
+public import FUSE
+public import FUSEWire
 import Foundation
 import Logging
-import PassthroughFS
+public import PassthroughFS
 import SystemPackage
-import Testing
+public import Testing
 
 /// Whether this machine can mount. Where it could and does not, the tests fail instead of being skipped.
-enum Machine {
-    static var canMount: Bool { getuid() == 0 && FileManager.default.fileExists(atPath: "/dev/fuse") }
+public enum Machine {
+    public static var canMount: Bool { getuid() == 0 && FileManager.default.fileExists(atPath: "/dev/fuse") }
 
     /// Skips are for machines without the feature: a continuous integration that cannot mount has lost its purpose.
-    static var mountsAreDue: Bool { canMount || isContinuousIntegration }
+    public static var mountsAreDue: Bool { canMount || isContinuousIntegration }
 
-    static var isContinuousIntegration: Bool { ProcessInfo.processInfo.environment["CI"] != nil }
+    public static var isContinuousIntegration: Bool { ProcessInfo.processInfo.environment["CI"] != nil }
 
-    static func has(_ command: String) -> Bool {
+    public static func has(_ command: String) -> Bool {
         ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"].contains {
             FileManager.default.isExecutableFile(atPath: "\($0)/\(command)")
         }
@@ -28,17 +28,17 @@ enum Machine {
 ///
 /// The mirror is served by this process and used by others: a thread of this process that waits for its own mount could
 /// wait for itself.
-final class MirrorMount {
-    let root: String
-    let mount: Mount<PassthroughFS>
+public final class MirrorMount {
+    public let root: String
+    public let mount: Mount<PassthroughFS>
     private let watchdog: Watchdog
 
-    var source: String { root + "/source" }
-    var mirror: String { root + "/mirror" }
-    var native: String { root + "/native" }
+    public var source: String { root + "/source" }
+    public var mirror: String { root + "/mirror" }
+    public var native: String { root + "/native" }
 
     /// - Parameter seconds: after so many the connection is aborted, so that nothing can hang for ever.
-    init(
+    public init(
         cache: PassthroughOptions.Cache = .auto, passthrough: SessionOptions.Passthrough = .require, seconds: Int = 300,
         options change: (inout MountOptions) -> Void = { _ in }
     ) throws {
@@ -59,7 +59,7 @@ final class MirrorMount {
     }
 
     /// Unmounts, and removes everything.
-    func end(sourceLocation: SourceLocation = #_sourceLocation) {
+    public func end(sourceLocation: SourceLocation = #_sourceLocation) {
         do { try mount.unmount() } catch {
             Issue.record("\(error)", sourceLocation: sourceLocation)
             try? mount.detach()
@@ -69,16 +69,16 @@ final class MirrorMount {
         try? FileManager.default.removeItem(atPath: root)
     }
 
-    func requests(_ opcode: Opcode) -> UInt64 { mount.session.counters[opcode] }
+    public func requests(_ opcode: Opcode) -> UInt64 { mount.session.counters[opcode] }
 }
 
 /// Does something after a time, unless it is stopped.
-final class Watchdog: @unchecked Sendable {
+public final class Watchdog: @unchecked Sendable {
     private let timer: DispatchSourceTimer
     private let lock = NSLock()
     private var hasFired = false
 
-    init(seconds: Int, _ action: @escaping @Sendable () -> Void) {
+    public init(seconds: Int, _ action: @escaping @Sendable () -> Void) {
         timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "watchdog"))
         timer.schedule(deadline: .now() + .seconds(seconds))
         timer.setEventHandler { [weak self] in
@@ -89,7 +89,7 @@ final class Watchdog: @unchecked Sendable {
     }
 
     /// Whether it has fired.
-    func stop() -> Bool {
+    public func stop() -> Bool {
         timer.cancel()
         return lock.withLock { hasFired }
     }

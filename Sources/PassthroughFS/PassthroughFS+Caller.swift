@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+
+import CLinux
+import FUSE
+import Glibc
+import SystemPackage
+
+// Acting as the caller, and what is known of the caller besides.
+
+extension PassthroughFS {
+    /// Makes something as the caller, with the caller's mask.
+    ///
+    /// The mask is applied by the source, for it alone knows when to: not where the directory has a default ACL. `permissions`
+    /// are those to ask the source for.
+    func asCaller<R>(
+        _ request: Request, _ new: NewFile, _ body: (FilePermissions) throws(Errno) -> R
+    ) throws(Errno) -> R {
+        var permissions = new.mode.permissions
+        if clinux_thread_umask(new.umask.rawValue) != 0 {
+            // In a sandbox that forbids threads a mask of their own. Default ACLs then give less than they should.
+            permissions.subtract(new.umask)
+        }
+        return try asCaller(request) { () throws(Errno) in try body(permissions) }
+    }
+
+    /// Does something as the caller.
+    ///
+    /// The kernel has checked that the caller may (`default_permissions`), by groups that it does not all tell. So where the
+    /// source refuses for want of permission alone, it is done once more without regard to that; still as the caller, whose
+    /// the new thing is.
+    func asCaller<R>(_ request: Request, _ body: () throws(Errno) -> R) throws(Errno) -> R {
+        do throws(Errno) {
+            let assumed = try credentials.assume(request.caller)
+            defer { credentials.restore(assumed) }
+            return try body()
+        } catch .permissionDenied where credentials.canSwitch && !request.caller.isRoot {
+            let assumed = try credentials.assume(request.caller)
+            defer { credentials.restore(assumed) }
+            guard clinux_override_permissions() == 0 else { throw .permissionDenied }
+            return try body()
+        }
+    }
+
+    /// Whether the caller is in a group, or need not be. The request tells of one group only; the others are in the caller's `/proc`, where
+    /// it waits meanwhile. Slow, and for rare cases alone.
+    func isMember(_ request: Request, of group: GroupID) -> Bool {
+        if request.caller.isRoot || request.caller.group == group { return true }
+        guard request.caller.process > 0, let status = try? SystemCall.text(of: "/proc/\(request.caller.process)/status") else { return false }
+        let groups = status.split(separator: "\n").first { $0.hasPrefix("Groups:") }
+        return groups?.split(whereSeparator: \.isWhitespace).dropFirst().contains { UInt32($0) == group.rawValue } ?? false
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+
+import FUSE
+import Foundation
+import MountSupport
+import PassthroughFS
+import Testing
+
+/// The conformance cases on the native filesystem and on mirrors of it: what is seen must be the same, as root and as two
+/// other users, whatever the kernel may remember, with the data passed through and without.
+@Suite(.serialized, .enabled(if: Machine.mountsAreDue, "mounting takes root and /dev/fuse"), .timeLimit(.minutes(10)))
+struct ConformanceTests {
+    /// How a mirror is mounted.
+    struct Manner: CustomTestStringConvertible, Sendable {
+        let cache: PassthroughOptions.Cache
+        let passthrough: SessionOptions.Passthrough
+
+        var testDescription: String { "cache \(cache), passthrough \(passthrough)" }
+
+        static let all: [Manner] = PassthroughOptions.Cache.allCases.flatMap { cache in
+            [SessionOptions.Passthrough.require, .off].map { Manner(cache: cache, passthrough: $0) }
+        }
+
+        func mount() throws -> MirrorMount {
+            try MirrorMount(cache: cache, passthrough: passthrough) {
+                $0.suid = true
+                $0.dev = true
+            }
+        }
+    }
+
+    /// What POSIX and Linux say holds on the native filesystem: a case that is wrong itself shows here.
+    @Test func `natively`() throws {
+        let reports = try NativeReports.get()
+        #expect(reports.count > 300, "every case ran, as three users")
+        for report in reports { #expect(report.isRight, "\(report.name), as \(report.user): \(report.wrong)") }
+    }
+
+    @Test(arguments: Manner.all) func `as natively`(_ manner: Manner) throws {
+        let native = try NativeReports.get()
+        let place = try manner.mount()
+        defer { place.end() }
+        let mirrored = try Report.run(in: place.mirror)
+        #expect(mirrored.map(\.key) == native.map(\.key), "the same cases ran")
+        for (report, wanted) in zip(mirrored, native) {
+            let differences = report.differences(from: wanted)
+            if let known = KnownDifference.all.first(where: { $0.applies(to: report, manner) }) {
+                #expect(!differences.isEmpty, "\(report.name), as \(report.user), no longer differs (\(known.reason))")
+            } else {
+                #expect(differences.isEmpty, "\(report.name), as \(report.user)")
+            }
+        }
+    }
+
+    @Test func `a read-only mount`() throws {
+        let place = try MirrorMount { $0.readOnly = true }
+        defer { place.end() }
+        try succeed("printf text > f && mkdir d && ln -s f l && chmod 666 f && chmod 777 d", in: place.source)
+        let prepare = "cp -a ../source/. . && mount --bind . . && mount -o remount,ro,bind ."
+        try succeed(prepare, in: place.native)
+        defer { _ = try? succeed("umount native", in: place.root) }
+        let native = try Report.run(in: place.native, "--read-only")
+        let mirrored = try Report.run(in: place.mirror, "--read-only")
+        #expect(native.count == 3)
+        #expect(mirrored.count == 3)
+        for (report, wanted) in zip(mirrored, native) {
+            #expect(wanted.isRight, "natively, as \(wanted.user): \(wanted.wrong)")
+            #expect(report.differences(from: wanted).isEmpty, "as \(report.user)")
+        }
+    }
+}
