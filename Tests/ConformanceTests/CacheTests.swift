@@ -8,7 +8,10 @@ import PassthroughFS
 import Testing
 
 /// What others change in the source is seen when the cache mode says so.
-@Suite(.serialized, .enabled(if: Machine.mountsAreDue, "mounting takes root and /dev/fuse"), .timeLimit(.minutes(5)))
+@Suite(
+    .serialized, .enabled(if: Machine.mountsAreDue, "mounting takes root and /dev/fuse"),
+    .enabled(if: Machine.has("setfacl") && Machine.has("setfattr") || Machine.isContinuousIntegration, "acl or attr is not installed"),
+    .timeLimit(.minutes(5)))
 struct CacheTests {
     /// A change behind the mount: what is there first, how it is changed, and a command on the mirror that succeeds when it
     /// is seen.

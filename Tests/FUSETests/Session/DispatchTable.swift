@@ -44,12 +44,22 @@ struct Dispatched: CustomTestStringConvertible {
     static let name = "a name".withNUL
     static let two = "from".withNUL + "towards".withNUL
 
-    static let all: [Dispatched] = names + files + directories + attributesAndLocks
+    static let all: [Dispatched] = names + files + controls + directories + attributesAndLocks
 
     static let names: [Dispatched] = [
         Dispatched(.lookup, [], name, call: "lookup a name in 7", body: entry),
         Dispatched(.getattr, bytes(GetattrIn(fh: 5)), call: "getattr 7 no handle", body: attributes),
         Dispatched(.getattr, bytes(GetattrIn(getattr_flags: 1, fh: 5)), call: "getattr 7 #5", body: attributes),
+        Dispatched(
+            .statx, bytes(StatxIn(getattr_flags: 1, fh: 5, sx_mask: 0x800)), call: "statx 7 #5",
+            body: bytes(
+                StatxOut(
+                    attr_valid: 8, attr_valid_nsec: 9,
+                    stat: Statx(
+                        mask: 0xfff, blksize: 8192, nlink: 2, uid: 1000, gid: 100, mode: 0o100600, ino: 77, size: 1025, blocks: 3,
+                        atime: SxTime(tv_sec: 10, tv_nsec: 11), btime: SxTime(tv_sec: -40, tv_nsec: 41),
+                        ctime: SxTime(tv_sec: 30, tv_nsec: 31), mtime: SxTime(tv_sec: -20, tv_nsec: 21), rdev_major: 0xabc,
+                        rdev_minor: 0x12345)))),
         Dispatched(
             .setattr, bytes(SetattrIn(valid: SetattrValid([.size, .fh]).rawValue, fh: 5, size: 6)), call: "setattr 7 [size 6] #5",
             body: attributes),
@@ -117,6 +127,15 @@ struct Dispatched: CustomTestStringConvertible {
             call: "copy 7#0 at 0 to 0#0 at 0 of 1099511627776 flags 0", body: bytes(CopyFileRangeOut(bytes_copied: 1 << 40))),
     ]
 
+    static let controls: [Dispatched] = [
+        Dispatched(
+            .ioctl, bytes(IoctlIn(fh: 5, cmd: 0x8008_6601, arg: 0x7fff_0000, out_size: 8)), call: "ioctl 7#5 80086601 of a file, in [], room 8",
+            body: bytes(IoctlOut()) + [1, 2, 3]),
+        Dispatched(
+            .ioctl, bytes(IoctlIn(fh: 5, flags: 1 << 4, cmd: 0x4008_6602, in_size: 3)), [4, 5, 6],
+            call: "ioctl 7#5 40086602 of a directory, in [4, 5, 6], room 0", body: bytes(IoctlOut())),
+    ]
+
     static let directories: [Dispatched] = [
         Dispatched(
             .opendir, bytes(OpenIn(flags: 0o200000)), call: "opendir 7 flags 65536 kill false",
@@ -166,7 +185,7 @@ struct Dispatched: CustomTestStringConvertible {
 
     /// What no method stands for, each as the kernel could send it.
     static let undone: [Opcode] = [
-        .initialize, .bmap, .ioctl, .poll, .setupmapping, .removemapping, .statx, .cuseInit, .cuseInitBswapReserved,
+        .initialize, .bmap, .poll, .setupmapping, .removemapping, .cuseInit, .cuseInitBswapReserved,
         .initBswapReserved, Opcode(rawValue: 7), Opcode(rawValue: 19), Opcode(rawValue: 54), Opcode(rawValue: .max),
     ]
 }

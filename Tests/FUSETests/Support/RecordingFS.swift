@@ -100,6 +100,24 @@ final class RecordingFS: FileSystem {
         return reply
     }
 
+    func statx(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
+        try note("statx \(node.rawValue) \(handle.shown)", request)
+        var reply = reply
+        reply.attributes.created = Timestamp(seconds: -40, nanoseconds: 41)
+        return reply
+    }
+
+    func ioctl(
+        _ file: OpenFile, _ control: Control, input: RawSpan, into output: inout OutputRawSpan, for request: Request
+    ) throws(Errno) {
+        let bytes = (0..<input.byteCount).map { unsafe input.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
+        let what = control.isDirectory ? "a directory" : "a file"
+        try note(
+            "ioctl \(file.shown) \(String(control.command, radix: 16)) of \(what), in \(bytes), room \(output.freeCapacity)", request)
+        guard output.freeCapacity > 0 else { return }
+        for byte: UInt8 in [1, 2, 3] { output.append(byte) }
+    }
+
     func setattr(_ node: NodeID, _ changes: AttributeChanges, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
         try note("setattr \(node.rawValue) \(changes.shown) \(handle.shown)", request)
         return reply
