@@ -15,6 +15,7 @@ extension FileSystem {
     public func start(_ connection: Connection) {}
     public func stop() {}
     public func forget(_ node: NodeID, lookups: UInt64) {}
+    public func interrupted(_ request: RequestID) {}
 
     public func setattr(_ node: NodeID, _ changes: AttributeChanges, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
         throw .notImplemented
@@ -166,5 +167,18 @@ extension FileSystem {
 
     public func setlk(_ file: OpenFile, _ lock: FileLock, owner: LockOwner, wait: Bool, isFlock: Bool, for request: Request) throws(Errno) {
         throw .notImplemented
+    }
+
+    /// ENOSYS: the kernel takes all files for ready, and does not ask again.
+    public func poll(_ file: OpenFile, _ events: PollEvents, waker: PollWaker?, for request: Request) throws(Errno) -> PollEvents {
+        throw .notImplemented
+    }
+
+    /// ENOTTY: what programs expect of a file that knows no such command. (ENOSYS, which newer kernels turn into it, would
+    /// reach them on older ones.)
+    public func ioctl(
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+    ) throws(Errno) -> Int32 {
+        throw .inappropriateIOCTLForDevice
     }
 }

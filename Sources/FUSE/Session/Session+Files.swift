@@ -37,7 +37,7 @@ extension Session {
     }
 
     /// Settles how the file's reads and writes go.
-    private func openOut(_ node: NodeID, _ opened: Opened) -> OpenOut {
+    func openOut(_ node: NodeID, _ opened: Opened) -> OpenOut {
         let admitted = backings.admit(node, opened.io)
         var flags = admitted.flags
         if opened.skipsFlush { flags.insert(.noflush) }

@@ -44,7 +44,7 @@ struct Dispatched: CustomTestStringConvertible {
     static let name = "a name".withNUL
     static let two = "from".withNUL + "towards".withNUL
 
-    static let all: [Dispatched] = names + files + directories + attributesAndLocks
+    static let all: [Dispatched] = names + files + directories + attributesAndLocks + pollAndIoctl
 
     static let names: [Dispatched] = [
         Dispatched(.lookup, [], name, call: "lookup a name in 7", body: entry),
@@ -164,9 +164,21 @@ struct Dispatched: CustomTestStringConvertible {
             call: "setlk 7#5 write 0-8 by 0 owner 6 wait true flock false"),
     ]
 
+    static let pollAndIoctl: [Dispatched] = [
+        Dispatched(
+            .poll, bytes(PollIn(fh: 5, kh: 6, events: 0x41)), call: "poll 7#5 for 65 waker false", body: bytes(PollOut(revents: 1))),
+        Dispatched(
+            .poll, bytes(PollIn(fh: 5, kh: 6, flags: 1, events: 4)), call: "poll 7#5 for 4 waker true",
+            body: bytes(PollOut(revents: 1))),
+        Dispatched(
+            .ioctl, bytes(IoctlIn(fh: 5, flags: 0x11, cmd: 6, arg: 7, in_size: 4, out_size: 4)), [UInt8]("data".utf8),
+            call: "ioctl 7#5 6 7 compat on a directory data room 4", body: bytes(IoctlOut(result: 5)) + [UInt8]("resu".utf8)),
+        Dispatched(.ioctl, bytes(IoctlIn(fh: 5)), call: "ioctl 7#5 0 0  room 0", body: bytes(IoctlOut(result: 5))),
+    ]
+
     /// What no method stands for, each as the kernel could send it.
     static let undone: [Opcode] = [
-        .initialize, .bmap, .ioctl, .poll, .setupmapping, .removemapping, .statx, .cuseInit, .cuseInitBswapReserved,
+        .initialize, .bmap, .setupmapping, .removemapping, .statx, .cuseInit, .cuseInitBswapReserved,
         .initBswapReserved, Opcode(rawValue: 7), Opcode(rawValue: 19), Opcode(rawValue: 54), Opcode(rawValue: .max),
     ]
 }

@@ -267,4 +267,21 @@ final class RecordingFS: FileSystem {
     func setlk(_ file: OpenFile, _ lock: FileLock, owner: LockOwner, wait: Bool, isFlock: Bool, for request: Request) throws(Errno) {
         try note("setlk \(file.shown) \(lock.shown) owner \(owner.rawValue) wait \(wait) flock \(isFlock)", request)
     }
+
+    // MARK: Poll and ioctl
+
+    func poll(_ file: OpenFile, _ events: PollEvents, waker: PollWaker?, for request: Request) throws(Errno) -> PollEvents {
+        try note("poll \(file.shown) for \(events.rawValue) waker \(waker != nil)", request)
+        waker?.wake()
+        return .readable
+    }
+
+    func ioctl(
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+    ) throws(Errno) -> Int32 {
+        let traits = (command.isCompat ? " compat" : "") + (command.isOnDirectory ? " on a directory" : "")
+        try note("ioctl \(file.shown) \(command.number) \(command.argument)\(traits) \(input.text) room \(output.freeCapacity)", request)
+        output.write("result")
+        return 5
+    }
 }
