@@ -67,7 +67,7 @@ let package = Package(
         .testTarget(
             name: "FUSETests",
             dependencies: [
-                "FUSE", "FUSEWire", "HelloFS",
+                "CLinux", "FUSE", "FUSEWire", "HelloFS",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
