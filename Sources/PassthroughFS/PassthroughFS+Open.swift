@@ -12,7 +12,7 @@ extension PassthroughFS {
         guard inode.type == S_IFREG else {
             throw inode.type == S_IFDIR ? .isDirectory : inode.type == S_IFLNK ? .tooManySymbolicLinkLevels : .noSuchAddressOrDevice
         }
-        let decision = decide(open, for: request)
+        let decision = decide(open, inode.descriptor, for: request)
         if case .deny(let error) = decision { throw error }
         let file = try SystemCall.reopen(inode.descriptor, sourceFlags(open))
         do {
@@ -32,7 +32,8 @@ extension PassthroughFS {
         _ name: borrowing Name, in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request
     ) throws(Errno) -> Created {
         let directory = try inodes.pin(parent)
-        if case .deny(let error) = decide(open, for: request) { throw error }
+        let verdict = decide(open, directory.descriptor, newName: name.string, isToBeCreated: true, for: request)
+        if case .deny(let error) = verdict { throw error }
         let file: FileDescriptor
         do throws(Errno) {
             let assumed = try credentials.assume(request.caller)
@@ -47,7 +48,8 @@ extension PassthroughFS {
 
     public func tmpfile(in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request) throws(Errno) -> Created {
         let directory = try inodes.pin(parent)
-        if case .deny(let error) = decide(open, for: request) { throw error }
+        let verdict = decide(open, directory.descriptor, isToBeCreated: true, for: request)
+        if case .deny(let error) = verdict { throw error }
         let file: FileDescriptor
         do {
             let assumed = try credentials.assume(request.caller)
@@ -73,7 +75,7 @@ extension PassthroughFS {
         }
         do {
             let inode = try inodes.pin(entry.node)
-            return Created(entry: entry, opened: try opened(file, inode, decide(open, for: request), open))
+            return Created(entry: entry, opened: try opened(file, inode, decide(open, inode.descriptor, for: request), open))
         } catch {
             inodes.forget(entry.node, lookups: 1)
             throw error
