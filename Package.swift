@@ -19,10 +19,17 @@ let settings: [SwiftSetting] = {
 /// For the modules that define non-escaping views. Modules that only use such views need nothing.
 let lifetimes: SwiftSetting = .enableExperimentalFeature("Lifetimes")
 
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+
 let package = Package(
     name: "swift-fuse",
     products: [
+        .library(name: "BackingTable", targets: ["BackingTable"]),
+        .library(name: "BackingTableHost", targets: ["BackingTableHost"]),
         .library(name: "FUSE", targets: ["FUSE"]),
+        .library(name: "FUSESimulation", targets: ["FUSESimulation"]),
         .library(name: "FUSEWire", targets: ["FUSEWire"]),
         .library(name: "PassthroughFS", targets: ["PassthroughFS"]),
         .executable(name: "passthroughfs", targets: ["PassthroughCommand"]),
@@ -33,46 +40,56 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: [
-        .target(name: "FUSEWire", swiftSettings: settings + [lifetimes]),
+        // The table.
+        .target(name: "BackingTable", swiftSettings: settings),
+        .target(name: "BackingTableHost", dependencies: ["BackingTable"], swiftSettings: settings),
+        .target(name: "FUSESimulation", dependencies: ["BackingTableHost", system], swiftSettings: settings),
+
+        // The server.
         .target(name: "CLinux"),
-        .target(
-            name: "FUSE",
-            dependencies: [
-                "CLinux", "FUSEWire",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "SystemPackage", package: "swift-system"),
-            ],
-            swiftSettings: settings + [lifetimes]),
-        .target(
-            name: "PassthroughFS", dependencies: ["CLinux", "FUSE", .product(name: "SystemPackage", package: "swift-system")],
-            swiftSettings: settings),
+        .target(name: "FUSEWire", swiftSettings: settings + [lifetimes]),
+        .target(name: "FUSE", dependencies: ["CLinux", "FUSEWire", logging, system], swiftSettings: settings + [lifetimes]),
+        .target(name: "PassthroughFS", dependencies: ["CLinux", "FUSE", logging, system], swiftSettings: settings),
         .executableTarget(
-            name: "PassthroughCommand",
-            dependencies: [
-                "FUSE", "PassthroughFS",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "SystemPackage", package: "swift-system"),
-            ],
+            name: "PassthroughCommand", dependencies: ["FUSE", "PassthroughFS", argumentParser, logging, system],
+            swiftSettings: settings),
+
+        .executableTarget(
+            name: "HelloFS", dependencies: ["FUSE", system], path: "Examples/HelloFS", swiftSettings: settings),
+        .executableTarget(
+            name: "MemoryFS", dependencies: ["FUSE", system], path: "Examples/MemoryFS", swiftSettings: settings),
+        .executableTarget(
+            name: "TickFS", dependencies: ["FUSE", system], path: "Examples/TickFS", swiftSettings: settings),
+        .executableTarget(
+            name: "SlowFS", dependencies: ["FUSE", system], path: "Examples/SlowFS", swiftSettings: settings),
+        .executableTarget(
+            name: "PolicyFS", dependencies: ["FUSE", "PassthroughFS", system], path: "Examples/PolicyFS",
+            swiftSettings: settings),
+
+        // Their tests.
+        .target(
+            name: "BackingTableTestSupport", dependencies: ["BackingTable"], path: "Tests/BackingTableTestSupport",
             swiftSettings: settings),
         .testTarget(
-            name: "MirrorTests", dependencies: ["FUSE", "PassthroughFS", "PassthroughCommand"], swiftSettings: settings),
+            name: "BackingTableTests", dependencies: ["BackingTable", "BackingTableTestSupport"], swiftSettings: settings),
         .testTarget(
-            name: "PassthroughFSTests",
-            dependencies: ["PassthroughFS", "CLinux", "FUSE", .product(name: "SystemPackage", package: "swift-system")],
+            name: "BackingTableHostTests", dependencies: ["BackingTableHost", "BackingTableTestSupport"],
             swiftSettings: settings),
-        .executableTarget(
-            name: "HelloFS", dependencies: ["FUSE", .product(name: "SystemPackage", package: "swift-system")],
-            path: "Examples/HelloFS", swiftSettings: settings),
+        .testTarget(
+            name: "FUSESimulationTests", dependencies: ["FUSESimulation", "BackingTableTestSupport"],
+            swiftSettings: settings),
+        .testTarget(name: "FUSEWireTests", dependencies: ["FUSEWire"], swiftSettings: settings + [lifetimes]),
         .testTarget(
             name: "FUSETests",
             dependencies: [
-                "CLinux", "FUSE", "FUSEWire", "HelloFS",
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "SystemPackage", package: "swift-system"),
+                "CLinux", "FUSE", "FUSEWire", "PassthroughFS", "HelloFS", "MemoryFS", "PolicyFS", "SlowFS", "TickFS", logging, system,
             ],
             swiftSettings: settings + [lifetimes]),
-        .testTarget(name: "FUSEWireTests", dependencies: ["FUSEWire"], swiftSettings: settings + [lifetimes]),
+        .testTarget(
+            name: "PassthroughFSTests", dependencies: ["PassthroughFS", "CLinux", "FUSE", system], swiftSettings: settings),
+        .testTarget(
+            name: "MirrorTests", dependencies: ["FUSE", "FUSEWire", "PassthroughFS", "PassthroughCommand", logging, system],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

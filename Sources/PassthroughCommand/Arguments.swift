@@ -8,3 +8,4 @@ public import PassthroughFS
 
 extension SessionOptions.Passthrough: ExpressibleByArgument {}
 extension PassthroughOptions.Cache: ExpressibleByArgument {}
+extension PassthroughOptions.Submounts: ExpressibleByArgument {}

@@ -36,6 +36,9 @@ struct MountCommand: ParsableCommand {
     @Option(help: "Whether the kernel reads and writes the files itself: auto (where it can), off, require.")
     var passthrough: SessionOptions.Passthrough = .auto
 
+    @Option(help: "What is mounted within the source: cross (show it), refuse (show the directories that it is mounted on).")
+    var submounts: PassthroughOptions.Submounts = .cross
+
     @Flag(name: .shortAndLong, help: "Say more.")
     var verbose = false
 
@@ -58,13 +61,21 @@ struct MountCommand: ParsableCommand {
             for list in options { list.apply(to: &mountOptions) }
 
             let mirror = try PassthroughFS(
-                source: FilePath(source), options: PassthroughOptions(cache: cache, passthrough: passthrough != .off))
+                source: FilePath(source),
+                options: PassthroughOptions(cache: cache, passthrough: passthrough != .off, submounts: submounts), logger: logger)
             PassthroughFS.prepareProcess()
             var served: Mount<PassthroughFS>?
             try Mount.serve(mirror, at: FilePath(mountpoint), options: mountOptions) { mount in
                 served = mount
+                let source = mountOptions.source
+                do throws(Errno) {
+                    try StatsSocket.serve(mount.connectionNumber) { StatsReport(mount, source: source).json }
+                } catch {
+                    logger.warning("stats will not find this mount: \(StatsSocket.directory): \(error)")
+                }
                 logger.debug("\(mount.mountpoint) is mounted: protocol 7.\(mount.session.connection.protocolMinor), \(mount.session.connection.capabilities)")
             }
+            if let served { StatsSocket.remove(served.connectionNumber) }
             let counts = served?.session.counters.all.map { "\($0.opcode) \($0.count)" } ?? []
             logger.debug("served \(counts.joined(separator: ", "))")
         }

@@ -8,7 +8,7 @@ struct PassthroughCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "passthroughfs",
         abstract: "Mounts a directory somewhere else; the kernel reads and writes the files itself.",
-        subcommands: [MountCommand.self, UnmountCommand.self, CheckCommand.self, DemoCommand.self])
+        subcommands: [MountCommand.self, UnmountCommand.self, StatsCommand.self, CheckCommand.self, DemoCommand.self])
 
     /// Exit status: 0, 1 where something failed, 2 for wrong usage, 128 and the signal's number where one ended it.
     static func main() {

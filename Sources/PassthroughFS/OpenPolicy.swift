@@ -38,7 +38,8 @@ public struct OpenQuestion: ~Copyable {
     /// The file is to be created: refusing is possible, and nothing has been done yet.
     public let isToBeCreated: Bool
 
-    /// The path in the source at this moment, by any of the file's names. Nil where it has none any more (or
+    /// The path in the source at this moment, by any of the file's names, as the kernel remembers it: to be shown, or to
+    /// pick by, not to decide who may do what; for that ask ``file`` (`fstat`, attributes). Nil where it has none any more (or
     /// ends in ` (deleted)`, which is how `/proc` shows that).
     public var path: String? {
         guard let path = SystemCall.path(of: file), !path.hasSuffix(" (deleted)") else { return nil }

@@ -12,7 +12,7 @@ extension PassthroughFS {
     }
 
     private func attributes(of inode: borrowing Inode) throws(Errno) -> AttributesReply {
-        AttributesReply(Attributes(try SystemCall.status(of: inode.descriptor)), timeout: timeout)
+        AttributesReply(shown(try SystemCall.status(of: inode.descriptor)), timeout: timeout)
     }
 
     /// Several changes in one request are made one after the other, where natively they are one; the kernel hardly sends
@@ -36,7 +36,8 @@ extension PassthroughFS {
             // Natively a length that is no file's is refused thus as well.
             let size = try size.fileOffset
             if let handle {
-                try SystemCall.truncate(open: openFiles.descriptor(handle, .file), to: size)
+                let file = try openFiles.pin(handle, .file)
+                try SystemCall.truncate(open: file.descriptor, to: size)
             } else {
                 try SystemCall.truncate(inode.descriptor, to: size)
             }
@@ -83,7 +84,7 @@ extension PassthroughFS {
 
     public func syncfs(_ node: NodeID, for request: Request) throws(Errno) {
         let inode = try inodes.pin(node)
-        let file = try SystemCall.openDirectory(inode.descriptor)
+        let file = try relief.relieving { () throws(Errno) in try SystemCall.openDirectory(inode.descriptor) }
         defer { SystemCall.close(file) }
         try SystemCall.syncfs(file)
     }

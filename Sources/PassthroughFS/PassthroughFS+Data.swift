@@ -11,43 +11,47 @@ extension PassthroughFS {
     public func read(
         _ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request
     ) throws(Errno) {
-        try SystemCall.read(openFiles.descriptor(file.handle, .file), at: offset.fileOffset, into: &output)
+        let open = try openFiles.pin(file.handle, .file)
+        try SystemCall.read(open.descriptor, at: offset.fileOffset, into: &output)
     }
 
     public func write(
         _ file: OpenFile, at offset: UInt64, _ data: RawSpan, _ options: WriteOptions, for request: Request
     ) throws(Errno) -> Int {
-        let descriptor = try openFiles.descriptor(file.handle, .file)
+        let open = try openFiles.pin(file.handle, .file)
         let offset = try offset.fileOffset
         if options.contains(.killPrivileges) {
             // The bits stay otherwise, for the daemon has CAP_FSETID. File capabilities go with any write.
             let inode = try inodes.pin(file.node)
             try killPrivileges(of: inode, andCapabilities: false)
         }
-        return try SystemCall.write(descriptor, at: offset, data)
+        return try SystemCall.write(open.descriptor, at: offset, data)
     }
 
     public func flush(_ file: OpenFile, owner: LockOwner, for request: Request) throws(Errno) {
-        try SystemCall.flush(openFiles.descriptor(file.handle, .file))
+        let open = try openFiles.pin(file.handle, .file)
+        try relief.relieving { () throws(Errno) in try SystemCall.flush(open.descriptor) }
     }
 
     public func release(_ file: OpenFile, for request: Request) { openFiles.close(file.handle, .file) }
 
     public func fsync(_ file: OpenFile, dataOnly: Bool, for request: Request) throws(Errno) {
-        try SystemCall.sync(openFiles.descriptor(file.handle, .file), dataOnly: dataOnly)
+        let open = try openFiles.pin(file.handle, .file)
+        try SystemCall.sync(open.descriptor, dataOnly: dataOnly)
     }
 
     public func fallocate(
         _ file: OpenFile, mode: Int32, offset: UInt64, length: UInt64, for request: Request
     ) throws(Errno) {
-        try SystemCall.fallocate(
-            openFiles.descriptor(file.handle, .file), mode: mode, offset: offset.fileOffset, length: length.fileOffset)
+        let open = try openFiles.pin(file.handle, .file)
+        try SystemCall.fallocate(open.descriptor, mode: mode, offset: offset.fileOffset, length: length.fileOffset)
     }
 
     public func lseek(_ file: OpenFile, offset: UInt64, whence: Int32, for request: Request) throws(Errno) -> UInt64 {
         // SEEK_DATA and SEEK_HOLE; the kernel does the others by itself.
         guard whence == 3 || whence == 4 else { throw .invalidArgument }
-        return try SystemCall.seek(openFiles.descriptor(file.handle, .file), to: offset.fileOffset, whence)
+        let open = try openFiles.pin(file.handle, .file)
+        return try SystemCall.seek(open.descriptor, to: offset.fileOffset, whence)
     }
 
     public func copyFileRange(
@@ -56,9 +60,10 @@ extension PassthroughFS {
     ) throws(Errno) -> UInt64 {
         guard flags <= UInt64(UInt32.max) else { throw .invalidArgument }
         // The answer carries 32 bits: a longer copy is done in parts.
+        let from = try openFiles.pin(source.handle, .file)
+        let to = try openFiles.pin(destination.handle, .file)
         return try SystemCall.copy(
-            from: openFiles.descriptor(source.handle, .file), at: sourceOffset.fileOffset,
-            to: openFiles.descriptor(destination.handle, .file), at: destinationOffset.fileOffset,
+            from: from.descriptor, at: sourceOffset.fileOffset, to: to.descriptor, at: destinationOffset.fileOffset,
             length: Int(min(length, 0x7fff_f000)), flags: UInt32(flags))
     }
 }

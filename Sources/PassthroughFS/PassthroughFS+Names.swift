@@ -20,25 +20,30 @@ extension PassthroughFS {
 
     /// What a name stands for, with one lookup more.
     private func entry(_ name: borrowing Name, in directory: borrowing Inode) throws(Errno) -> Entry {
-        try entry(taking: SystemCall.find(name, in: directory.descriptor))
+        try entry(taking: relief.relieving { () throws(Errno) in try SystemCall.find(name, in: directory.descriptor) })
     }
 
     /// What an `O_PATH` descriptor stands for, with one lookup more. Takes it over.
     func entry(taking found: FileDescriptor) throws(Errno) -> Entry {
         let status: stat
+        let handle: InodeHandle
         do {
             status = try SystemCall.status(of: found)
+            handle = try self.handle(of: found, status)
         } catch {
             SystemCall.close(found)
             throw error
         }
         let node = try inodes.lookup(
-            device: UInt64(status.st_dev), inode: UInt64(status.st_ino), type: status.st_mode & S_IFMT, descriptor: found)
+            device: UInt64(status.st_dev), inode: UInt64(status.st_ino), type: status.st_mode & S_IFMT, descriptor: found,
+            handle: handle)
+        // It may be given a name, or not: until then it must not go.
+        if status.st_nlink == 0 { try inodes.keep(node) }
         return entry(node, status)
     }
 
     private func entry(_ node: NodeID, _ status: stat) -> Entry {
-        Entry(node: node, attributes: Attributes(status), entryTimeout: timeout, attributesTimeout: timeout)
+        Entry(node: node, attributes: shown(status), entryTimeout: timeout, attributesTimeout: timeout)
     }
 
     public func readlink(_ node: NodeID, into target: inout OutputRawSpan, for request: Request) throws(Errno) {
@@ -87,6 +92,7 @@ extension PassthroughFS {
         let file = try inodes.pin(node)
         let directory = try inodes.pin(newParent)
         try SystemCall.link(file.descriptor, to: newName, in: directory.descriptor)
+        inodes.stopKeeping(node)
         let status = try SystemCall.status(of: file.descriptor)
         try inodes.retain(node)
         return entry(node, status)
@@ -99,12 +105,20 @@ extension PassthroughFS {
 
     public func unlink(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) {
         let directory = try inodes.pin(parent)
-        try SystemCall.unlink(name, in: directory.descriptor, flags: 0)
+        try remove(name, in: directory, flags: 0)
     }
 
     public func rmdir(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) {
         let directory = try inodes.pin(parent)
-        try SystemCall.unlink(name, in: directory.descriptor, flags: Int32(CLINUX_AT_REMOVEDIR))
+        try remove(name, in: directory, flags: Int32(CLINUX_AT_REMOVEDIR))
+    }
+
+    private func remove(_ name: borrowing Name, in directory: borrowing Inode, flags: Int32) throws(Errno) {
+        let kept = keepBeforeRemoval(of: name, in: directory)
+        do throws(Errno) { try SystemCall.unlink(name, in: directory.descriptor, flags: flags) } catch {
+            stopKeeping(kept)
+            throw error
+        }
     }
 
     public func rename(
@@ -113,6 +127,13 @@ extension PassthroughFS {
     ) throws(Errno) {
         let directory = try inodes.pin(parent)
         let newDirectory = try inodes.pin(newParent)
-        try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
+        let overwrites = flags.isDisjoint(with: [.exchange, .noReplace])
+        let kept = overwrites ? keepBeforeRemoval(of: newName, in: newDirectory) : nil
+        do throws(Errno) {
+            try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
+        } catch {
+            stopKeeping(kept)
+            throw error
+        }
     }
 }

@@ -3,6 +3,7 @@
 import CLinux
 public import FUSE
 import Glibc
+public import Logging
 import Synchronization
 public import SystemPackage
 
@@ -10,17 +11,25 @@ public import SystemPackage
 /// kernel and the source directly, where the kernel can do that.
 ///
 /// Nothing escapes the source: each step is one name, relative to an inode that was reached in this way, and no symbolic
-/// link is followed. Filesystems that are mounted within the source are part of it. What is made through the mount is
-/// owned by who made it, if the process is root's; a process of another user makes everything as that user.
+/// link is followed. Filesystems that are mounted within the source are part of it, unless the options say otherwise. What
+/// is made through the mount is owned by who made it, if the process is root's; a process of another user makes everything
+/// as that user.
 ///
-/// The process must have the file mode creation mask 0, for the kernel has applied the caller's; and it needs a
-/// descriptor for every inode that the kernel knows. ``prepareProcess()`` sees to both. Linux's `/proc` must be mounted.
+/// Any number of files may be known and open: inodes are held by their kernel file handles, and descriptors are opened as
+/// they are needed, within the process's limit. That takes CAP_DAC_READ_SEARCH, and a filesystem that has handles;
+/// otherwise each inode that the kernel knows takes a descriptor, see ``handleSupport``.
+///
+/// The process must have the file mode creation mask 0, for the kernel has applied the caller's: ``prepareProcess()`` sees
+/// to that, and raises the limit of descriptors. Linux's `/proc` must be mounted.
 ///
 /// C counterpart: `passthrough_hp` of libfuse.
 public final class PassthroughFS: FileSystem {
     public let options: PassthroughOptions
     let inodes: InodeTable
     let openFiles: OpenFiles
+    let mounts: SourceMounts
+    let numbers: InodeNumbers
+    let relief: DescriptorRelief
     let credentials: Credentials
     let policy: OpenPolicy?
     /// The device that the source is on.
@@ -32,10 +41,13 @@ public final class PassthroughFS: FileSystem {
 
     /// Mirrors the directory at a path. It is opened now: what is mounted over it later is not seen, so a mount point
     /// within the source, or the source itself, will do.
+    /// - Parameters:
+    ///   - logger: is told, once each, what the mirror has to do without.
+    ///   - policy: decides how each file is opened; without one, all are passed through.
     /// - Throws: ``SourceError`` where the path is no directory that can be mirrored.
-    /// - Parameter policy: decides how each file is opened; without one, all are passed through.
     public convenience init(
-        source: FilePath, options: PassthroughOptions = PassthroughOptions(), policy: OpenPolicy? = nil
+        source: FilePath, options: PassthroughOptions = PassthroughOptions(), logger: Logger = Logger(label: "passthroughfs"),
+        policy: OpenPolicy? = nil
     ) throws(SourceError) {
         let descriptor: FileDescriptor
         do {
@@ -43,14 +55,17 @@ public final class PassthroughFS: FileSystem {
         } catch {
             throw SourceError(source: source.string, cause: error)
         }
-        try self.init(taking: descriptor, name: source.string, options: options, policy: policy)
+        try self.init(taking: descriptor, name: source.string, options: options, logger: logger, policy: policy)
     }
 
     /// Mirrors a directory that is open already, `O_PATH` being enough. The descriptor stays the caller's.
+    /// - Parameters:
+    ///   - logger: is told, once each, what the mirror has to do without.
+    ///   - policy: decides how each file is opened; without one, all are passed through.
     /// - Throws: ``SourceError`` where it is no directory that can be mirrored.
-    /// - Parameter policy: decides how each file is opened; without one, all are passed through.
     public convenience init(
-        source: FileDescriptor, options: PassthroughOptions = PassthroughOptions(), policy: OpenPolicy? = nil
+        source: FileDescriptor, options: PassthroughOptions = PassthroughOptions(),
+        logger: Logger = Logger(label: "passthroughfs"), policy: OpenPolicy? = nil
     ) throws(SourceError) {
         let name = "descriptor \(source.rawValue)"
         let descriptor: FileDescriptor
@@ -59,20 +74,33 @@ public final class PassthroughFS: FileSystem {
         } catch {
             throw SourceError(source: name, cause: error)
         }
-        try self.init(taking: descriptor, name: name, options: options, policy: policy)
+        try self.init(taking: descriptor, name: name, options: options, logger: logger, policy: policy)
     }
 
     private init(
-        taking root: FileDescriptor, name: String, options: PassthroughOptions, policy: OpenPolicy?
+        taking given: FileDescriptor, name: String, options: PassthroughOptions, logger: Logger, policy: OpenPolicy?
     ) throws(SourceError) {
+        var root = given
         do throws(Errno) {
             let status = try SystemCall.status(of: root)
             guard status.st_mode & S_IFMT == S_IFDIR else { throw Errno.notDirectory }
+            // Without CAP_SYS_ADMIN each lookup sees to it.
+            if options.submounts == .refuse, let clone = try? SystemCall.cloneMount(of: root) {
+                SystemCall.close(root)
+                root = clone
+            }
             let statistics = try SystemCall.statistics(of: root)
             // Files are reopened through /proc: better known to be missing now than at the first open.
             SystemCall.close(try SystemCall.find(root))
-            openFiles = try OpenFiles()
-            inodes = try InodeTable(root: root, device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+            let relief = DescriptorRelief()
+            let mounts = try SourceMounts(root: root, logger: logger)
+            let inodes = try InodeTable(
+                root: root, device: UInt64(status.st_dev), inode: UInt64(status.st_ino), mounts: mounts, relief: relief)
+            openFiles = try OpenFiles(of: inodes, relief: relief)
+            numbers = try InodeNumbers(source: UInt64(status.st_dev))
+            self.relief = relief
+            self.mounts = mounts
+            self.inodes = inodes
             device = UInt64(status.st_dev)
             closesSilently = PassthroughFS.hasNoFlush(type: Int64(truncatingIfNeeded: statistics.f_type))
         } catch {
@@ -83,6 +111,17 @@ public final class PassthroughFS: FileSystem {
         self.options = options
         self.policy = policy
         passesThrough = Atomic(options.passthrough)
+        setDescriptorLimits()
+    }
+
+    /// Whether inodes are held by file handle, or each by a descriptor, and why.
+    public var handleSupport: HandleSupport { mounts.support }
+
+    private func setDescriptorLimits() {
+        let budget = DescriptorBudget()
+        inodes.descriptorLimit = budget.inodes
+        inodes.keptLimit = budget.nameless
+        openFiles.descriptorLimit = budget.openFiles
     }
 
     /// Filesystems whose `close(2)` never reports anything: they have no `flush` of their own in Linux. Their f_type, from
@@ -92,6 +131,9 @@ public final class PassthroughFS: FileSystem {
     }
 
     public func start(_ connection: Connection) {
+        mounts.tell()
+        // The limit may have been raised since.
+        setDescriptorLimits()
         // Where the kernel takes no files, an open is answered as it should go without: with `none`, uncached.
         passesThrough.store(options.passthrough && connection.passthrough == .available, ordering: .relaxed)
     }
@@ -100,7 +142,11 @@ public final class PassthroughFS: FileSystem {
     public func stop() {
         openFiles.closeAll()
         inodes.closeAll()
+        mounts.closeAll()
     }
+
+    /// How many inodes the kernel knows, the root aside.
+    public var inodeCount: Int { inodes.count }
 
     // MARK: How opens go
 

@@ -13,13 +13,24 @@ public struct PassthroughOptions: Hashable, Sendable {
         case none
     }
 
+    /// What is shown of other filesystems that are mounted within the source.
+    public enum Submounts: String, Hashable, Sendable, CaseIterable {
+        /// Their content, as the source shows it.
+        case cross
+        /// The directories that they are mounted on, as `mount --bind` has it; what is mounted later does not show either.
+        /// It takes CAP_SYS_ADMIN; without it such a directory is EXDEV.
+        case refuse
+    }
+
     public var cache: Cache
     /// Whether the kernel is to read and write the source's files by itself. Otherwise, and where it cannot, data go
     /// through the daemon.
     public var passthrough: Bool
+    public var submounts: Submounts
 
-    public init(cache: Cache = .auto, passthrough: Bool = true) {
+    public init(cache: Cache = .auto, passthrough: Bool = true, submounts: Submounts = .cross) {
         self.cache = cache
         self.passthrough = passthrough
+        self.submounts = submounts
     }
 }

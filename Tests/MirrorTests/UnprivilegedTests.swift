@@ -41,6 +41,7 @@ extension CommandTests {
             #expect(
                 result.output == """
                     passthroughfs: warning: no passthrough: the kernel lets only a process with CAP_SYS_ADMIN register backing files; file data goes through this process (run it as root)
+                    passthroughfs: warning: inodes are not held by file handle, so each that is in use takes a descriptor: the process lacks CAP_DAC_READ_SEARCH (run as root, or raise the limit of descriptors, see ulimit -n)
                     content
                     other
                     65534 65534
@@ -53,7 +54,7 @@ extension CommandTests {
             let result = try Self.run(
                 deviceMode: "666",
                 CommandTests.mounted("--passthrough off source mount", then: "kill -TERM $server; wait $server; echo \"ended with $?\""))
-            #expect(result.output == "ended with 0\n")
+            #expect(result.output.hasSuffix("\nended with 0\n"))
         }
 
         @Test(arguments: [

@@ -207,10 +207,10 @@ private let isRoot = geteuid() == 0
 
     @Test func aPositionInUseByAnotherThreadIsNoObstacle() throws {
         let (mirror, directory) = try mirror(of: 50)
-        let descriptor = try mirror.fs.openFiles.descriptor(directory.handle, .directory)
-        let position = mirror.fs.openFiles.takePosition(of: descriptor)
+        let open = try mirror.fs.openFiles.pin(directory.handle, .directory)
+        let position = mirror.fs.openFiles.takePosition(of: open)
         #expect(try all { try mirror.readdir(directory, from: $0, count: 1000) }.count == 52)
-        mirror.fs.openFiles.returnPosition(try #require(position), of: descriptor)
+        mirror.fs.openFiles.returnPosition(try #require(position), of: open)
     }
 
     @Test func aWrongPlaceIsAnErrorAndNoTrap() throws {

@@ -60,7 +60,9 @@ final class Mirror {
 
     func open(_ name: String, flags: Int32 = O_RDWR) throws -> OpenFile {
         let node = try lookup(name).node
-        return OpenFile(node: node, handle: try fs.open(node, OpenRequest(flags: flags), for: Mirror.root).handle)
+        let file = OpenFile(node: node, handle: try fs.open(node, OpenRequest(flags: flags), for: Mirror.root).handle)
+        fs.settled(file, passesThrough: true)
+        return file
     }
 
     func read(_ file: OpenFile, at offset: UInt64 = 0, count: Int = 4096) throws -> String {

@@ -11,6 +11,9 @@ import Testing
 /// A descriptor of something, for a table to own.
 func anyDescriptor() -> FileDescriptor { unsafe FileDescriptor(rawValue: open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) }
 
+/// For where none is used.
+let noDescriptor = FileDescriptor(rawValue: -1)
+
 /// One with a number that no other test is given meanwhile, so that whether it is open can be told.
 func ownDescriptor(_ number: Int32) -> FileDescriptor {
     PassthroughFS.prepareProcess()
@@ -50,7 +53,7 @@ func table(slots: Int = 1 << 26) throws -> InodeTable {
         let again = try table.lookup(device: 1, inode: 77, type: UInt32(S_IFREG), descriptor: anyDescriptor())
         #expect(again != node)
         #expect(NodeAddress(again).slot == NodeAddress(node).slot)
-        #expect(NodeAddress(again).generation == NodeAddress(node).generation + 1)
+        #expect(NodeAddress(again).generation == NodeAddress(node).generation + 1, "a stripe's own")
         table.forget(node, lookups: 5)
         #expect(table.lookups(of: again) == 1)
     }
@@ -97,37 +100,36 @@ func table(slots: Int = 1 << 26) throws -> InodeTable {
     }
 
     @Test func aFullStripeIsENFILEUntilSomethingIsForgotten() throws {
-        let table = try table(slots: 256)
+        let table = try table(slots: 8192)
         var nodes: [NodeID] = []
         var failure: Errno?
-        for inode: UInt64 in 1...4096 {
-            do { nodes.append(try table.lookup(device: 1, inode: inode, type: UInt32(S_IFREG), descriptor: anyDescriptor())) } catch {
+        for inode: UInt64 in 1...16384 {
+            do { nodes.append(try table.lookup(device: 1, inode: inode, type: UInt32(S_IFREG), descriptor: noDescriptor)) } catch {
                 #expect(error == .tooManyOpenFilesInSystem)
                 failure = error
             }
         }
         #expect(failure != nil)
-        // Four slots to each of 64 stripes, the first of each left out.
-        #expect(nodes.count == 192)
-        #expect(Set(nodes).count == 192)
+        // Four blocks of 32 slots to each of 64 stripes, the first of each left out.
+        #expect(nodes.count == 6144)
+        #expect(Set(nodes).count == 6144)
         for node in nodes { table.forget(node, lookups: 1) }
         #expect(table.count == 0)
         let again = try table.lookup(device: 1, inode: 1, type: UInt32(S_IFREG), descriptor: anyDescriptor())
         #expect(table.lookups(of: again) == 1)
     }
 
-    @Test func chainsSurviveRemovalAnywhere() throws {
-        // Few buckets, so that chains are long.
-        let table = try table(slots: 1024)
+    @Test func chainsSurviveGrowthAndRemovalAnywhere() throws {
+        let table = try table(slots: 8192)
         var nodes: [UInt64: NodeID] = [:]
-        for inode: UInt64 in 1...400 {
-            nodes[inode] = try table.lookup(device: 9, inode: inode, type: UInt32(S_IFREG), descriptor: anyDescriptor())
+        for inode: UInt64 in 1...5000 {
+            nodes[inode] = try table.lookup(device: 9, inode: inode, type: UInt32(S_IFREG), descriptor: noDescriptor)
         }
-        for inode: UInt64 in 1...400 where inode % 3 != 0 { table.forget(nodes[inode]!, lookups: 1) }
-        for inode: UInt64 in 1...400 where inode % 3 == 0 {
-            #expect(try table.lookup(device: 9, inode: inode, type: UInt32(S_IFREG), descriptor: anyDescriptor()) == nodes[inode])
+        for inode: UInt64 in 1...5000 where inode % 3 != 0 { table.forget(nodes[inode]!, lookups: 1) }
+        for inode: UInt64 in 1...5000 where inode % 3 == 0 {
+            #expect(try table.lookup(device: 9, inode: inode, type: UInt32(S_IFREG), descriptor: noDescriptor) == nodes[inode])
         }
-        #expect(table.count == 133)
+        #expect(table.count == 1666)
     }
 
     @Test func lookupsAndForgetsFromManyThreadsBalance() throws {
@@ -177,13 +179,13 @@ func table(slots: Int = 1 << 26) throws -> InodeTable {
         let files = try OpenFiles()
         let descriptor = ownDescriptor(3700)
         let handle = try files.insert(descriptor, .file)
-        #expect(try files.descriptor(handle, .file) == descriptor)
-        #expect(throws: Errno.badFileDescriptor) { _ = try files.descriptor(handle, .directory) }
+        #expect(try self.descriptor(of: handle, in: files) == descriptor)
+        #expect(throws: Errno.badFileDescriptor) { _ = try files.pin(handle, .directory) }
         files.close(handle, .directory)
         #expect(isOpen(descriptor))
         files.close(handle, .file)
         #expect(!isOpen(descriptor))
-        #expect(throws: Errno.badFileDescriptor) { _ = try files.descriptor(handle, .file) }
+        #expect(throws: Errno.badFileDescriptor) { _ = try files.pin(handle, .file) }
 
         // The number again, and the old handle neither finds nor closes it.
         #expect(dup2(0, descriptor.rawValue) == descriptor.rawValue)
@@ -195,11 +197,16 @@ func table(slots: Int = 1 << 26) throws -> InodeTable {
         #expect(!isOpen(descriptor))
     }
 
+    private func descriptor(of handle: FileHandle, in files: OpenFiles) throws(Errno) -> FileDescriptor {
+        let file = try files.pin(handle, .file)
+        return file.descriptor
+    }
+
     @Test func madeUpHandlesAreRefused() throws {
         let files = try OpenFiles()
         for raw: UInt64 in [0, 1, 2, 1 << 32, 1 << 24, 0xffff_ffff, .max] {
             let handle = FileHandle(rawValue: raw)
-            #expect(throws: Errno.badFileDescriptor) { _ = try files.descriptor(handle, .file) }
+            #expect(throws: Errno.badFileDescriptor) { _ = try files.pin(handle, .file) }
             files.close(handle, .file)
         }
         #expect(isOpen(FileDescriptor(rawValue: 1)))

@@ -158,3 +158,23 @@ static inline int clinux_removexattr(const char *path, const char *name) {
 static inline int clinux_dupfd(int descriptor) { return (int)syscall(SYS_fcntl, descriptor, F_DUPFD_CLOEXEC, 0); }
 static inline int clinux_getfl(int descriptor) { return (int)syscall(SYS_fcntl, descriptor, F_GETFL); }
 static inline int clinux_setfl(int descriptor, int flags) { return (int)syscall(SYS_fcntl, descriptor, F_SETFL, flags); }
+
+// Kernel file handles. `handle` is a struct file_handle, which the C library declares for _GNU_SOURCE alone.
+static inline int clinux_name_to_handle_at(int directory, const char *path, void *handle, int *mount, int flags) {
+    return (int)syscall(SYS_name_to_handle_at, directory, path, handle, mount, flags);
+}
+static inline int clinux_open_by_handle_at(int mount, void *handle, int flags) {
+    return (int)syscall(SYS_open_by_handle_at, mount, handle, flags);
+}
+
+// Mounts by descriptor. Values: include/uapi/linux/mount.h. The numbers are the same on every architecture.
+enum { CLINUX_OPEN_TREE_CLONE = 1 };
+
+static inline int clinux_open_tree(int directory, const char *path, unsigned flags) {
+    return (int)syscall(428 /* open_tree */, directory, path, flags);
+}
+static inline int clinux_make_private(int mount) {
+    // struct mount_attr: what to set, what to clear, propagation (MS_PRIVATE), user namespace.
+    uint64_t attributes[4] = {0, 0, 1 << 18, 0};
+    return (int)syscall(442 /* mount_setattr */, mount, "", CLINUX_AT_EMPTY_PATH, attributes, sizeof attributes);
+}

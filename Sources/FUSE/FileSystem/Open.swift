@@ -54,8 +54,8 @@ public struct Opened: Sendable {
         /// Each read and write goes to the filesystem. C counterpart: `FOPEN_DIRECT_IO`.
         case direct
         /// The kernel reads, writes and maps this file by itself. Any descriptor of a regular file will do, also one
-        /// opened with `O_PATH`; it must stay open until the session has answered, no longer: the kernel keeps its
-        /// own. All opens of an inode share one registration, so they must name the same file.
+        /// opened with `O_PATH`; it must stay open until ``FileSystem/settled(_:passesThrough:)``, no longer: the
+        /// kernel keeps its own. All opens of an inode share one registration, so they must name the same file.
         ///
         /// Where passthrough cannot be had, the open goes on as `otherwise` says, and the session says why once.
         case passthrough(FileDescriptor, otherwise: Served = .cached)

@@ -22,12 +22,16 @@ enum MountCalls {
     /// to it.
     static func mountpointPath(_ path: String) throws(Errno) -> String {
         do throws(Errno) { return try realPath(path) } catch {
-            let whole = FilePath(path)
-            guard [.socketNotConnected, .connectionAbort].contains(error), let name = whole.lastComponent, name.kind == .regular
-            else { throw error }
-            let parent = whole.removingLastComponent()
-            return FilePath(try realPath(parent.isEmpty ? "." : parent.string)).appending(name).string
+            guard [.socketNotConnected, .connectionAbort].contains(error) else { throw error }
+            return try pathWithoutEntering(FilePath(path))
         }
+    }
+
+    /// The path from the root, without links up to its last component, which is taken as it is.
+    static func pathWithoutEntering(_ path: FilePath) throws(Errno) -> String {
+        guard let name = path.lastComponent, name.kind == .regular else { return try realPath(path.string) }
+        let parent = path.removingLastComponent()
+        return FilePath(try realPath(parent.isEmpty ? "." : parent.string)).appending(name).string
     }
 
     static func mode(of path: String) throws(Errno) -> mode_t {

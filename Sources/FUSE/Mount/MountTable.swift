@@ -54,6 +54,12 @@ public enum MountTable {
         try entries().last { $0.mountpoint == path }
     }
 
+    /// What is mounted at a path as a user writes it. The path is followed up to its last component, but not into that:
+    /// what is mounted there may not answer.
+    public static func topmost(atMountpoint path: FilePath) throws(Errno) -> MountTableEntry? {
+        try topmost(at: MountCalls.pathWithoutEntering(path))
+    }
+
     private static func contents(of path: FilePath) throws(Errno) -> String {
         do {
             let file = try FileDescriptor.open(path, .readOnly)

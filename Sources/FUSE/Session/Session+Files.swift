@@ -39,6 +39,7 @@ extension Session {
     /// Settles how the file's reads and writes go.
     func openOut(_ node: NodeID, _ opened: Opened) -> OpenOut {
         let admitted = backings.admit(node, opened.io)
+        fileSystem.settled(OpenFile(node: node, handle: opened.handle), passesThrough: admitted.flags == .passthrough)
         var flags = admitted.flags
         if opened.skipsFlush { flags.insert(.noflush) }
         // A passthrough open with any other flag is refused with EIO (`fuse_file_passthrough_open`).

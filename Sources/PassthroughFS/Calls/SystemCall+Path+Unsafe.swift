@@ -9,7 +9,7 @@ extension SystemCall {
         // Safe: as many bytes are read as the call says it wrote.
         unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4096) { buffer in
             let count = unsafe "/proc/self/fd/\(file.rawValue)".withCString { name in
-                unsafe buffer.withMemoryRebound(to: CChar.self) { unsafe Glibc.readlink(name, $0.baseAddress, $0.count) }
+                unsafe buffer.withMemoryRebound(to: CChar.self) { unsafe Glibc.readlink(name, $0.baseAddress.unsafelyUnwrapped, $0.count) }
             }
             guard count > 0, count < buffer.count else { return nil }
             return unsafe String(decoding: buffer[..<count], as: UTF8.self)

@@ -3,10 +3,7 @@
 import SystemPackage
 
 /// An inode in use by an operation: while it lives, its descriptor stays open and stays this inode's, whatever is
-/// forgotten meanwhile. It is given back by going out of scope.
-///
-/// How an inode is reached is this type's secret: today by a descriptor that the table keeps, later by a file handle
-/// that is opened when first asked for.
+/// forgotten or evicted meanwhile. It is given back by going out of scope.
 @safe
 struct Inode: ~Copyable {
     /// An `O_PATH` descriptor.

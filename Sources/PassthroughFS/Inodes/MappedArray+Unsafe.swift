@@ -32,6 +32,17 @@ struct MappedArray<Element: ~Copyable>: ~Copyable {
         }
     }
 
+    /// Gives the memory of so many elements back to the system: they are zeros again, or stay as they are where they do not
+    /// fill pages of this machine. Nobody may touch them meanwhile, but to read a state that is the same as zero.
+    func giveBack(_ first: Int, count elements: Int) {
+        precondition(first >= 0 && elements >= 0 && first &+ elements <= count)
+        // Safe: within the mapping. A start that is no page's is refused (EINVAL), and changes nothing; a length is rounded
+        // up, so it must be whole pages as well.
+        let length = elements &* MemoryLayout<Element>.stride
+        guard length % Int(getpagesize()) == 0 else { return }
+        _ = unsafe madvise(base + first, length, MADV_DONTNEED)
+    }
+
     deinit { _ = unsafe munmap(base, count &* MemoryLayout<Element>.stride) }
 
     /// Out of bounds is a mistake of this module alone: whoever has an index from outside checks it first.

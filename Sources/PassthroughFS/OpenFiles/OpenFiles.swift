@@ -4,31 +4,44 @@ import FUSE
 import Synchronization
 import SystemPackage
 
-// The files and directories that users have open through the mount, by descriptor number.
+// The files and directories that users have open through the mount.
 //
-// Life of a record: free -> open -> free, with the tag stepped. A descriptor's number belongs to the thread that got it
-// from the kernel until it is put here, and to the thread that took it out again until it is closed; so two threads
-// never write one record at a time, except for two releases of one handle, of which the exchange lets one through.
-// The kernel sends the release when the last reference to the open file is gone, which each request on it holds: no
-// request uses a descriptor that is being closed. A handle from before is told by its tag: EBADF.
+// A record is an inode, and how it was opened. Its descriptor comes and goes, as that of an inode: `DescriptorSlot` has the
+// rules, and why none is used after it was closed. Opened again it is by the inode, with the flags of the first time
+// less O_TRUNC: the kernel holds the inode as long as it holds the open file, so the inode is known.
 //
-// Memory orders: a handle reaches another thread through the kernel, which orders everything before it; acquire and
-// release on the state say so without it.
+// Life of a record: free -> live (opened) -> dying (released; operations may still use it) -> free. The kernel sends the
+// release when the last reference to the open file is gone, which each request on it holds; nothing here rests on that.
+// A handle from before is told by its generation: EBADF.
+//
+// Ownership is as in the inode table: a stripe's lock guards its slots and every step of a record's state but pinning; no
+// system call is made under it, and no thread holds two. Kind, node and flags are written while the record is free. The
+// position is for whoever took it, and is written by who installs a descriptor: nobody has the position then, as
+// only users of a descriptor take it.
 
 /// What is kept of an open file: plain data, all zeros where there is none.
 struct OpenFileRecord: ~Copyable {
-    /// Tag (upper half) and kind (lower half).
-    let state: Atomic<UInt64>
+    let slot: DescriptorSlot
+    /// See ``OpenFiles/Kind``.
+    var kind: UInt32
+    var node: NodeID
     /// Of a directory: the position that its descriptor has, or ``OpenFiles/busy``.
     let position: Atomic<UInt64>
+    /// The flags to open it with again.
+    var flags: Int32
+    /// 1: the record holds its inode with a pin, which goes to whoever makes this 0.
+    let holdsInode: Atomic<UInt32>
+    /// Fills up a cache line.
+    var reserved: (UInt64, UInt64, UInt64)
 }
 
-/// The open files: a handle is the descriptor's number and a tag, so that a wrong or late handle finds nothing, and
-/// all that is left open can be closed in the end.
+/// The open files: a handle is a slot and a generation, so that a wrong or late handle finds nothing, and all that is left
+/// open can be closed in the end.
 ///
-/// Limits: 2^24 descriptors; EMFILE beyond.
+/// Limits: 2^24 open files, of which each of 64 stripes has its share; EMFILE beyond. How many of them have a descriptor
+/// is bounded by the limit that is set, except for those that could not be opened again.
 final class OpenFiles: Sendable {
-    enum Kind: UInt64 {
+    enum Kind: UInt32 {
         case file = 1
         case directory = 2
     }
@@ -39,64 +52,197 @@ final class OpenFiles: Sendable {
     static let unknown: UInt64 = .max - 1
 
     private let records: MappedArray<OpenFileRecord>
-    /// One more than the highest number ever put.
-    private let end = Atomic<Int>(0)
+    private let blocks: MappedArray<SlotBlock>
+    private let stripes: InlineArray<64, Mutex<SlotStripe>>
+    private let ring: ClockRing
+    private let relief: DescriptorRelief
+    /// What they are of; without it nothing can be opened again.
+    private let inodes: InodeTable?
 
-    init() throws(Errno) { records = try MappedArray(count: 1 << 24, least: 1 << 16) }
+    init(of inodes: InodeTable? = nil, relief: DescriptorRelief = DescriptorRelief()) throws(Errno) {
+        records = try MappedArray(count: 1 << 24, least: 1 << 16)
+        blocks = try MappedArray(count: records.count / SlotStripe.slotsPerBlock, least: 1)
+        stripes = InlineArray { _ in Mutex(SlotStripe()) }
+        ring = try ClockRing()
+        self.relief = relief
+        self.inodes = inodes
+        relief.add { [weak self] count in self?.evict(count) ?? 0 }
+    }
 
     deinit { closeAll() }
 
+    /// How many descriptors may be open for what can be opened again.
+    var descriptorLimit: Int {
+        get { ring.limit }
+        set { ring.setLimit(newValue) }
+    }
+
+    // MARK: Opening and releasing
+
     /// Takes over a descriptor. On failure it is closed.
-    func insert(_ descriptor: FileDescriptor, _ kind: Kind) throws(Errno) -> FileHandle {
-        let index = Int(descriptor.rawValue)
-        guard index >= 0, index < records.count else {
+    /// - Parameters:
+    ///   - node: what it is of, and `flags`: how to open it again.
+    ///   - kept: it cannot be opened again, and must stay.
+    ///   - holdsInode: the inode's own descriptor, which is in use, stays open until ``releaseInode(of:)`` as well.
+    func insert(
+        _ descriptor: FileDescriptor, _ kind: Kind, of node: NodeID = .root, flags: Int32 = 0, kept: Bool = false,
+        holdsInode: Bool = false
+    ) throws(Errno) -> FileHandle {
+        // Opens of one file follow each other; those of many spread.
+        let stripe = Int(truncatingIfNeeded: (node.rawValue ^ node.rawValue >> 6) & 63)
+        let kept = kept || inodes == nil
+        if holdsInode, !(inodes?.pinAgain(node) ?? false) {
+            SystemCall.close(descriptor)
+            throw .staleNFSFileHandle
+        }
+        let found: (slot: UInt32, generation: UInt32, enlist: Bool)? = stripes[stripe].withLock { state in
+            guard let slot = state.take(in: blocks, of: stripe) else { return nil }
+            let index = Int(slot)
+            records[index].kind = kind.rawValue
+            records[index].node = node
+            records[index].flags = flags
+            records[index].holdsInode.store(holdsInode ? 1 : 0, ordering: .relaxed)
+            records[index].position.store(0, ordering: .relaxed)
+            let generation = state.nextGeneration()
+            return (slot, generation, records[index].slot.begin(generation, descriptor, kept: kept))
+        }
+        guard let found else {
+            if holdsInode { inodes?.unpin(NodeAddress(node).slot) }
             SystemCall.close(descriptor)
             throw .tooManyOpenFiles
         }
-        if index >= end.load(ordering: .relaxed) { end.max(index &+ 1, ordering: .relaxed) }
-        let tag = (records[index].state.load(ordering: .relaxed) >> 32 &+ 1) & 0xffff_ffff
-        records[index].position.store(0, ordering: .relaxed)
-        records[index].state.store(tag << 32 | kind.rawValue, ordering: .releasing)
-        return FileHandle(rawValue: tag << 32 | UInt64(index))
+        if found.enlist { enlist(found.slot) }
+        return FileHandle(rawValue: UInt64(found.generation) << 32 | UInt64(found.slot))
     }
 
-    /// The descriptor behind a handle. Throws EBADF.
-    func descriptor(_ handle: FileHandle, _ kind: Kind) throws(Errno) -> FileDescriptor {
-        let index = Int(handle.rawValue & 0xffff_ffff)
-        guard index < records.count,
-            records[index].state.load(ordering: .acquiring) == handle.rawValue & ~0xffff_ffff | kind.rawValue
-        else { throw .badFileDescriptor }
-        return FileDescriptor(rawValue: Int32(truncatingIfNeeded: index))
-    }
-
-    /// Closes the descriptor behind a handle, once.
+    /// Closes what is behind a handle, once.
     func close(_ handle: FileHandle, _ kind: Kind) {
-        let index = Int(handle.rawValue & 0xffff_ffff)
-        guard index < records.count else { return }
-        let tag = handle.rawValue & ~0xffff_ffff
-        let (exchanged, _) = records[index].state.compareExchange(
-            expected: tag | kind.rawValue, desired: tag, ordering: .acquiringAndReleasing)
-        if exchanged { SystemCall.close(FileDescriptor(rawValue: Int32(truncatingIfNeeded: index))) }
-    }
-
-    /// Takes the position of an open directory for a while; nil where another thread has it.
-    func takePosition(of descriptor: FileDescriptor) -> UInt64? {
-        let old = records[Int(descriptor.rawValue)].position.exchange(OpenFiles.busy, ordering: .acquiring)
-        return old == OpenFiles.busy ? nil : old
-    }
-
-    /// Gives it back, as it is now.
-    func returnPosition(_ position: UInt64, of descriptor: FileDescriptor) {
-        records[Int(descriptor.rawValue)].position.store(position, ordering: .releasing)
+        guard let (slot, generation) = address(handle) else { return }
+        let isAbandoned = withStripe(of: slot) { _ in
+            let state = records[Int(slot)].slot.current
+            guard state.isLive, state.generation == generation, records[Int(slot)].kind == kind.rawValue else { return false }
+            return records[Int(slot)].slot.end()
+        }
+        if isAbandoned { retire(slot) }
     }
 
     /// Closes what is open. Only when no operation is running.
     func closeAll() {
-        for index in 0..<end.load(ordering: .acquiring) {
-            let old = records[index].state.load(ordering: .relaxed)
-            guard old & 0xffff_ffff != 0 else { continue }
-            records[index].state.store(old & ~0xffff_ffff, ordering: .relaxed)
-            SystemCall.close(FileDescriptor(rawValue: Int32(truncatingIfNeeded: index)))
+        for stripe in stripes.indices {
+            let rows = stripes[stripe].withLock { $0.untouched }
+            for row in 1..<max(1, rows) {
+                let block = SlotStripe.block(row, of: stripe)
+                for slot in (block &* 32)..<(block &* 32 &+ 32) {
+                    let isAbandoned = withStripe(of: slot) { _ in
+                        records[Int(slot)].slot.current.isLive && records[Int(slot)].slot.end()
+                    }
+                    if isAbandoned { retire(slot) }
+                }
+            }
         }
+    }
+
+    /// The inode's own descriptor may go.
+    func releaseInode(of handle: FileHandle) {
+        guard let (slot, generation) = address(handle), records[Int(slot)].slot.pin(generation) != nil else { return }
+        releaseInode(of: slot)
+        unpin(slot)
+    }
+
+    private func releaseInode(of slot: UInt32) {
+        guard records[Int(slot)].holdsInode.exchange(0, ordering: .acquiringAndReleasing) == 1 else { return }
+        inodes?.unpin(NodeAddress(records[Int(slot)].node).slot)
+    }
+
+    private func retire(_ slot: UInt32) {
+        releaseInode(of: slot)
+        let (descriptor, emptied) = withStripe(of: slot) { stripe in
+            (records[Int(slot)].slot.free(), stripe.give(slot, in: blocks))
+        }
+        if let descriptor { SystemCall.close(descriptor) }
+        // A block of these is no page: its memory is used again, and not given back.
+        if let emptied { withStripe(of: slot) { stripe in stripe.addEmpty(emptied, in: blocks) } }
+    }
+
+    // MARK: Use
+
+    /// Lends an open file to an operation. Throws EBADF for what is not open, and what opening it again throws.
+    ///
+    /// Not while a caller's ids are assumed: its descriptor may have to be opened.
+    func pin(_ handle: FileHandle, _ kind: Kind) throws(Errno) -> OpenDescriptor {
+        guard let (slot, generation) = address(handle), let state = records[Int(slot)].slot.pin(generation) else {
+            throw .badFileDescriptor
+        }
+        do throws(Errno) {
+            guard records[Int(slot)].kind == kind.rawValue else { throw .badFileDescriptor }
+            if !state.isOpen { try open(slot, kind) }
+        } catch {
+            unpin(slot)
+            throw error
+        }
+        return OpenDescriptor(records[Int(slot)].slot.descriptor, slot: slot, table: self)
+    }
+
+    func unpin(_ slot: UInt32) {
+        if records[Int(slot)].slot.unpin() { retire(slot) }
+    }
+
+    /// Opens a pinned record's descriptor again.
+    private func open(_ slot: UInt32, _ kind: Kind) throws(Errno) {
+        let index = Int(slot)
+        guard let inodes else { throw .badFileDescriptor }
+        let flags = records[index].flags
+        let inode = try inodes.pin(records[index].node)
+        let descriptor = try relief.relieving { () throws(Errno) in
+            try kind == .file ? SystemCall.openServed(inode.descriptor, flags) : SystemCall.openDirectory(inode.descriptor)
+        }
+        let (isTaken, enlist) = withStripe(of: slot) { _ in
+            if !records[index].slot.current.isOpen { records[index].position.store(0, ordering: .relaxed) }
+            return records[index].slot.install(descriptor)
+        }
+        if !isTaken { SystemCall.close(descriptor) }
+        if enlist { self.enlist(slot) }
+    }
+
+    /// Its descriptor stays from now on: there is more to it than can be opened again, a lock for one.
+    func keep(_ file: borrowing OpenDescriptor) { withStripe(of: file.slot) { _ in records[Int(file.slot)].slot.keep() } }
+
+    /// Takes the position of an open directory for a while; nil where another thread has it.
+    func takePosition(of file: borrowing OpenDescriptor) -> UInt64? {
+        let old = records[Int(file.slot)].position.exchange(OpenFiles.busy, ordering: .acquiring)
+        return old == OpenFiles.busy ? nil : old
+    }
+
+    /// Gives it back, as it is now.
+    func returnPosition(_ position: UInt64, of file: borrowing OpenDescriptor) {
+        records[Int(file.slot)].position.store(position, ordering: .releasing)
+    }
+
+    private func address(_ handle: FileHandle) -> (slot: UInt32, generation: UInt32)? {
+        let slot = UInt32(truncatingIfNeeded: handle.rawValue)
+        guard Int(slot) < records.count else { return nil }
+        return (slot, UInt32(truncatingIfNeeded: handle.rawValue >> 32))
+    }
+
+    private func withStripe<R>(of slot: UInt32, _ body: (inout SlotStripe) -> R) -> R {
+        stripes[SlotStripe.stripe(of: slot)].withLock { stripe in body(&stripe) }
+    }
+
+    // MARK: Eviction
+
+    private func enlist(_ slot: UInt32) {
+        let leftOver = ring.enlist(slot) { evict(slot: $0) }
+        if leftOver != 0 { withStripe(of: leftOver) { _ in records[Int(leftOver)].slot.unlist() } }
+    }
+
+    private func evict(slot: UInt32) -> DescriptorSlot.Eviction {
+        withStripe(of: slot) { _ in records[Int(slot)].slot.evict() }
+    }
+
+    /// Closes descriptors that nobody uses, up to so many.
+    func evict(_ count: Int) -> Int {
+        let (closed, leftOver) = ring.evict(count) { evict(slot: $0) }
+        if leftOver != 0 { withStripe(of: leftOver) { _ in records[Int(leftOver)].slot.unlist() } }
+        return closed
     }
 }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+
+extension BackingTable {
+    /// A lookup, for who is in a read section.
+    @inlinable
+    public func lookupInSection(_ id: EntryID) -> EntryPointer? {
+        let key = OrderKey(id, seed: state.seed)
+        host.observe(.access)
+        let start = BucketKey(of: key, count: state.bucketCount)
+        var cell = sentinel(of: start)
+        while true {
+            host.observe(.access)
+            let link = cell.follow()
+            if let sentinel = link.sentinel {
+                // The bucket ends here, unless it has been cut since this lookup read the bucket count.
+                guard sentinel <= key else { return nil }
+                host.observe(.sentinel)
+                cell = self.sentinel(of: sentinel)
+                continue
+            }
+            guard let entry = link.entry else { return nil }
+            host.visit(entry)
+            if entry.key < key {
+                cell = entry.next
+                continue
+            }
+            guard entry.key == key else { return nil }
+            // The entry of this id, but it may have been removed while this lookup was on its way.
+            host.observe(.access)
+            guard entry.shownID == id.rawValue else { return nil }
+            host.observe(.access)
+            return entry.tryRetain() ? entry : nil
+        }
+    }
+
+    /// Where the sentinel of a bucket lies that has been added.
+    @inlinable
+    func sentinel(of bucket: BucketKey) -> LinkCell {
+        let number = bucket.number
+        guard number >= 256 else { return state.first.cell(number) }
+        let path = SentinelPath(number: number)
+        var segment = state.top(ofLevel: path.level).filled
+        var storey = path.storeys
+        while storey > 0 {
+            host.observe(.directory)
+            segment = segment.place(path.turn(at: storey)).filled
+            storey = storey &- 1
+        }
+        host.observe(.directory)
+        return segment.cell(path.word)
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+
+// The table for C, and so for Linux: compiled into the freestanding object alone (see Scripts/freestanding).
+#if BACKING_TABLE_ENTRY_POINTS
+
+// What the object needs from C, and all that it needs. `context` is the caller's, passed through.
+
+@_extern(c, "backing_host_lock")
+func hostLock(_ context: UnsafeMutableRawPointer)
+@_extern(c, "backing_host_unlock")
+func hostUnlock(_ context: UnsafeMutableRawPointer)
+@_extern(c, "backing_host_alloc_segment")
+func hostAllocateSegment(_ context: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer?
+@_extern(c, "backing_host_free_segment")
+func hostFreeSegment(_ context: UnsafeMutableRawPointer, _ segment: UnsafeMutableRawPointer)
+@_extern(c, "backing_host_retire")
+func hostRetire(_ context: UnsafeMutableRawPointer, _ entry: UnsafeMutableRawPointer)
+
+/// A host in C: a spinlock, `kzalloc(4096)`, `kfree`, and something like `call_rcu`.
+///
+/// Read sections are the caller's: what begins one is no function in Linux but a few instructions, better inlined by C
+/// around the call of `backing_table_lookup`.
+@safe
+struct CHost: TableHost {
+    let context: UnsafeMutableRawPointer
+
+    // Safe: the context is only handed back to those who gave it.
+    func lock() { unsafe hostLock(context) }
+    func unlock() { unsafe hostUnlock(context) }
+
+    func allocateSegment() -> SegmentPointer? {
+        guard let address = unsafe hostAllocateSegment(context) else { return nil }
+        // Safe: 4096 zeroed bytes are what the function is there to return.
+        return unsafe SegmentPointer(address)
+    }
+
+    func freeSegment(_ segment: SegmentPointer) { unsafe hostFreeSegment(context, segment.address) }
+    func beginRead() {}
+    func endRead(_: Void) {}
+    func retire(_ entry: EntryPointer) { unsafe hostRetire(context, entry.address) }
+}
+
+// Safe, in all of the functions below: C passes what their comments ask for.
+
+private func table(_ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRawPointer) -> BackingTable<CHost> {
+    unsafe BackingTable(state: TableStatePointer(state), host: CHost(context: context))
+}
+
+/// The bytes of a header, for a check while C is compiled or starts.
+@c(backing_table_state_size)
+public func backingTableStateSize() -> Int { TableStatePointer.byteCount }
+
+/// Makes a table in `state`, of a header's size, with the 2048 zeroed bytes at `first`. `limit`: at most INT32_MAX.
+@c(backing_table_init)
+public func backingTableInitialize(
+    _ state: UnsafeMutableRawPointer, _ first: UnsafeMutableRawPointer, _ limit: UInt32, _ seed: UInt32
+) {
+    unsafe TableStatePointer(state).initialize(first: SegmentPointer(first), limit: limit, seed: seed)
+}
+
+/// Inserts an entry: under the id `wanted`, or under one of the table's if that is 0. Its id, or -EINVAL, -ENOMEM,
+/// -ENOSPC, -EEXIST, -EAGAIN. May sleep.
+@c(backing_table_insert)
+public func backingTableInsert(
+    _ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRawPointer, _ entry: UnsafeMutableRawPointer,
+    _ wanted: UInt64
+) -> Int32 {
+    let choice: IDChoice
+    if wanted == 0 {
+        choice = .next
+    } else {
+        guard let id = EntryID(wanted) else { return -22 }
+        choice = .server(id)
+    }
+    return switch unsafe table(state, context).insert(EntryPointer(entry), as: choice) {
+    case .inserted(let id): Int32(truncatingIfNeeded: id.rawValue)
+    case .needsMemory: -12
+    case .full: -28
+    case .exists: -17
+    case .again: -11
+    }
+}
+
+/// Removes an id. The entry, with the table's reference now the caller's, or NULL.
+@c(backing_table_remove)
+public func backingTableRemove(
+    _ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRawPointer, _ id: UInt32
+) -> UnsafeMutableRawPointer? {
+    guard let id = EntryID(UInt64(id)) else { return nil }
+    return unsafe table(state, context).remove(id)?.address
+}
+
+/// The entry of an id, with a reference, or NULL. Call it between `rcu_read_lock` and `rcu_read_unlock`.
+@c(backing_table_lookup)
+public func backingTableLookup(
+    _ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRawPointer, _ id: UInt32
+) -> UnsafeMutableRawPointer? {
+    guard let id = EntryID(UInt64(id)) else { return nil }
+    return unsafe table(state, context).lookupInSection(id)?.address
+}
+
+/// One more reference, for who has one.
+@c(backing_entry_get)
+public func backingEntryGet(_ entry: UnsafeMutableRawPointer) {
+    _ = unsafe EntryPointer(entry).tryRetain()
+}
+
+/// One reference less. If it was the last, `backing_host_retire` is called.
+@c(backing_entry_put)
+public func backingEntryPut(_ context: UnsafeMutableRawPointer, _ entry: UnsafeMutableRawPointer) {
+    if unsafe EntryPointer(entry).dropReference() { unsafe hostRetire(context, entry) }
+}
+
+/// The id that an entry shows, 0 if it is anonymous.
+@c(backing_entry_id)
+public func backingEntryID(_ entry: UnsafeMutableRawPointer) -> UInt32 {
+    unsafe EntryPointer(entry).shownID
+}
+
+/// Empties a table that nobody uses any more and gives back its segments, except for the first.
+@c(backing_table_dismantle)
+public func backingTableDismantle(_ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRawPointer) {
+    unsafe table(state, context).dismantle()
+}
+
+#endif

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+
+import FUSE
+import FoundationEssentials
+import PassthroughFS
+
+/// What `stats` shows. Its JSON is a promise: fields are added, none is renamed or removed.
+struct StatsReport: Codable {
+    struct Passthrough: Codable {
+        /// `available`, `unavailable` or `off`.
+        var state: String
+        /// What stands against it, where it is unavailable.
+        var reason: String?
+        /// What would help.
+        var remedy: String?
+        /// Opens of files whose data the kernel moved by itself.
+        var opens: UInt64
+    }
+
+    struct Backings: Codable {
+        /// Files registered with the kernel.
+        var live: Int
+        /// Those of them that nobody has open.
+        var kept: Int
+    }
+
+    struct Fallback: Codable {
+        var reason: String
+        var count: Int
+    }
+
+    var mountpoint: String
+    var source: String
+    var process: Int32
+    /// By the kernel's names of operations.
+    var requests: [String: UInt64]
+    var passthrough: Passthrough
+    var backings: Backings
+    /// How ids of backing files are come by: `kernel` (it allocates them).
+    var dialect: String
+    var transport: String
+    var threads: Int
+    /// Inodes that the kernel knows, the root aside.
+    var inodes: Int
+    /// Descriptors that this process has open.
+    var descriptors: Int
+    /// Files that were served without passthrough though it was wanted.
+    var fallbacks: [Fallback]
+}
+
+extension StatsReport {
+    init(_ mount: Mount<PassthroughFS>, source: String) {
+        let statistics = mount.statistics
+        mountpoint = mount.mountpoint
+        self.source = source
+        process = ProcessID.own
+        requests = Dictionary(uniqueKeysWithValues: statistics.requests.map { ($0.opcode.description, $0.count) })
+        passthrough = Passthrough(state: "off", opens: statistics.passthroughOpens)
+        switch statistics.passthrough {
+        case .available: passthrough.state = "available"
+        case .off: passthrough.state = "off"
+        case .unavailable(let reason, let remedy):
+            passthrough.state = "unavailable"
+            passthrough.reason = reason
+            passthrough.remedy = remedy
+        }
+        backings = Backings(live: statistics.backings, kept: 0)
+        dialect = "kernel"
+        transport = statistics.transport
+        threads = statistics.threads
+        inodes = mount.session.fileSystem.inodeCount
+        descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0
+        fallbacks = statistics.refusals.map { Fallback(reason: "\($0.key)", count: $0.value) }.sorted { $0.reason < $1.reason }
+    }
+
+    var json: [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return (try? encoder.encode(self)).map { Array($0) } ?? []
+    }
+
+    init(json: [UInt8]) throws { self = try JSONDecoder().decode(StatsReport.self, from: Data(json)) }
+
+    /// For people to read.
+    var table: String {
+        var rows: [(String, String)] = [("mountpoint", mountpoint), ("source", source), ("process", "\(process)")]
+        rows.append(("passthrough", ([passthrough.state] + [passthrough.reason, passthrough.remedy].compactMap { $0 }).joined(separator: ": ")))
+        rows.append(("passthrough opens", "\(passthrough.opens)"))
+        rows.append(("backings", "\(backings.live) live, \(backings.kept) kept, ids by the \(dialect)"))
+        rows.append(("transport", "\(transport), \(threads) threads"))
+        rows.append(("inodes", "\(inodes)"))
+        rows.append(("descriptors", "\(descriptors)"))
+        rows += fallbacks.map { ("without passthrough", "\($0.count): \($0.reason)") }
+        rows += requests.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { ($0.key, "\($0.value)") }
+        let width = rows.map(\.0.count).max() ?? 0
+        return rows.map { $0.0 + String(repeating: " ", count: width - $0.0.count + 2) + $0.1 }.joined(separator: "\n")
+    }
+}

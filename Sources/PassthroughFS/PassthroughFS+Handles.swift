@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+
+import CLinux
+import FUSE
+import Glibc
+import SystemPackage
+
+extension PassthroughFS {
+    /// By what an inode is to be held, with a use of its mount, which goes to whoever takes the handle; none where only a
+    /// descriptor will do. Throws EXDEV for what is not to be shown.
+    func handle(of found: FileDescriptor, _ status: stat) throws(Errno) -> InodeHandle {
+        let refuses = options.submounts == .refuse
+        guard let source = mounts.sourceID else {
+            if refuses, UInt64(status.st_dev) != device { throw .improperLink }
+            return .none
+        }
+        var handle: InodeHandle
+        let mountID: Int32
+        do throws(Errno) { (handle, mountID) = try SystemCall.handle(of: found) } catch .notSupported {
+            // Another filesystem than the source's, for that one has handles.
+            if refuses { throw .improperLink }
+            return .none
+        }
+        if refuses, mountID != source { throw .improperLink }
+        if handle.isNone { return .none }
+        handle.mount = mounts.retain(mountID, found, type: status.st_mode & S_IFMT)
+        return handle.mount == SourceMounts.none ? .none : handle
+    }
+
+    /// What users see of an inode.
+    func shown(_ status: stat) -> Attributes {
+        var attributes = Attributes(status)
+        attributes.inode = numbers.shown(UInt64(status.st_ino), on: UInt64(status.st_dev))
+        return attributes
+    }
+
+    /// Whether an open file can be opened again whatever its mode has become: only by root's process.
+    var mayOpenAgain: Bool { credentials.canSwitch }
+}
+
+extension SystemCall {
+    /// Opens anew the file that an `O_PATH` descriptor stands for, to serve requests on it.
+    static func openServed(_ file: FileDescriptor, _ flags: Int32) throws(Errno) -> FileDescriptor {
+        let opened = try reopen(file, flags)
+        do throws(Errno) {
+            try serveAnyOffset(opened, flags)
+            return opened
+        } catch {
+            close(opened)
+            throw error
+        }
+    }
+
+    /// Takes off what was good for opening, but not for serving requests.
+    ///
+    /// `O_APPEND`: the kernel sends each write with its place, and also writes back what was stored through a mapping; the
+    /// source would put all of it at the end. An append-only file keeps it (EPERM): there every write appends.
+    /// `O_DIRECT`: requests' buffers are aligned to nothing. A passthrough file has its own flags, the caller's.
+    static func serveAnyOffset(_ file: FileDescriptor, _ flags: Int32) throws(Errno) {
+        let unwanted = O_APPEND | Int32(CLINUX_O_DIRECT)
+        guard flags & unwanted != 0 else { return }
+        let now = try self.flags(of: file)
+        do {
+            try setFlags(of: file, now & ~unwanted)
+        } catch .notPermitted {
+            try setFlags(of: file, now & ~Int32(CLINUX_O_DIRECT))
+        }
+    }
+}

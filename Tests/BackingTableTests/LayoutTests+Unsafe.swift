@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+
+@testable import BackingTable
+import BackingTableTestSupport
+import Synchronization
+import Testing
+
+/// Sets a count that takes too long to reach.
+func setReferenceCount(of entry: EntryPointer, to count: UInt32) {
+    // Safe: at the offset that the layout test pins.
+    unsafe entry.address.storeBytes(of: count, toByteOffset: 16, as: UInt32.self)
+}
+
+@Suite struct LayoutTests {
+    /// What Linux's `struct fuse_backing` becomes.
+    struct KernelEntry: ~Copyable {
+        var entry: BackingEntry
+        var file: UInt
+        var credentials: UInt
+        var rcuHead: (UInt, UInt)
+    }
+
+    @Test func anEntryIs24BytesAndAKernelsIsNoMoreThan64() {
+        #expect(MemoryLayout<BackingEntry>.size == 24)
+        #expect(MemoryLayout<BackingEntry>.stride == 24)
+        #expect(MemoryLayout<BackingEntry>.alignment == 8)
+        #expect(MemoryLayout<KernelEntry>.size == 56)
+    }
+
+    /// The id is in the four bytes beside the reference count's.
+    @Test func fieldsAreWhereCExpectsThem() {
+        let table = TestTable(capacity: 2)
+        let entry = table.makeEntry()
+        let other = table.makeEntry()
+        entry.hostWord = 0xABCD_EF01
+        #expect(table.table.insert(entry, as: .server(0x1234_5678)) == .inserted(0x1234_5678))
+        #expect(table.table.insert(other, as: .next) == .inserted(1))
+        #expect(table.table.lookup(0x1234_5678) == entry)
+        // Safe: within the entry.
+        let address = unsafe entry.address
+        #expect(unsafe address.load(fromByteOffset: 8, as: UInt32.self) == OrderKey(0x1234_5678, seed: 0).bits)
+        #expect(unsafe address.load(fromByteOffset: 12, as: UInt32.self) == 0xABCD_EF01)
+        #expect(unsafe address.load(fromByteOffset: 16, as: UInt32.self) == 2)
+        #expect(unsafe address.load(fromByteOffset: 20, as: UInt32.self) == 0x1234_5678)
+        #expect(unsafe address.load(as: UInt.self) == entry.pointer.pointee.next.load(ordering: .relaxed))
+        #expect(entry.next.current() == Link(word: unsafe address.load(as: UInt.self)))
+    }
+
+    @Test func aTableJustMadeIs2KiBAndAHeader() {
+        #expect(SegmentPointer.firstByteCount == 2048)
+        #expect(SegmentPointer.byteCount == 4096)
+        #expect(TableStatePointer.byteCount <= 256)
+        #expect(MemoryLayout<TableState>.size <= TableStatePointer.directoryOffset)
+        let table = TestTable(capacity: 0)
+        #expect(table.log.segments == 0)
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+
+import Foundation
+import Testing
+
+/// More files than descriptors, and other filesystems within the source: what only the command can show, in a process
+/// with limits of its own.
+@Suite(.serialized, .enabled(if: Machine.mountsAreDue, "mounting takes root and /dev/fuse"), .timeLimit(.minutes(10)))
+struct ManyFilesTests {
+    static let script = ReadmeTests.root.appendingPathComponent("Scripts/many-files").path
+
+    @Test(arguments: [["FILES": "20000"], ["FILES": "3000", "PASSTHROUGH": "off", "CACHE": "none"]])
+    func `more files known and open than descriptors`(_ settings: [String: String]) throws {
+        let result = try shell(
+            "\(Self.script) \"$COMMAND\"", in: "/", seconds: 300,
+            environment: settings.merging(["COMMAND": CommandTests.command, "OPEN": "600", "LIMIT": "256"]) { one, _ in one })
+        #expect(result.status == 0, "\(result.output)")
+        #expect(result.output.contains("descriptors that the server may have         256"))
+        #expect(try !shell("cat /proc/mounts", in: "/").output.contains("passthroughfs-many-"))
+    }
+
+    /// A source with a tmpfs in it, and a bind mount.
+    static let mountWithin = """
+        trap 'umount -l mount source/other source/bind source/later 2>/dev/null || true' EXIT
+        mkdir source/other source/bind source/later source/other/under
+        mount -t tmpfs tmpfs source/other; mount --bind source/sub source/bind
+        mkdir source/other/d; echo a > source/other/a; echo b > source/other/d/b; echo c > source/sub/c; ln source/other/a source/other/e
+
+        """
+
+    @Test func `other filesystems within the source are shown, with numbers of their own`() throws {
+        try CommandTests.withDirectory { place in
+            let script = Self.mountWithin + CommandTests.mounted(
+                "--cache none --submounts cross source mount",
+                then: """
+                    (cd source; find . | sort) > expected; (cd mount; find . | sort) | diff expected -
+                    cat mount/other/a mount/other/d/b mount/bind/c
+                    find mount -path mount/bind -prune -o ! -name e -printf '%i\\n' | sort | uniq -d
+                    [ $(stat -c %i mount/other/a) = $(stat -c %i mount/other/e) ] && stat -c %h mount/other/a
+                    [ $(stat -c %i mount/file) = $(stat -c %i source/file) ] && [ $(stat -c %i mount/bind/c) = $(stat -c %i source/sub/c) ]
+                    mount -t tmpfs tmpfs source/later; echo late > source/later/file; cat mount/later/file
+                    mount -o remount,bind,ro source/bind; touch mount/bind/x 2>&1 || true; touch mount/sub/x
+                    umount mount; wait $server; umount source/other; ls source/other
+                    """)
+            let result = try shell(script, in: place, environment: ["COMMAND": CommandTests.command])
+            #expect(result.output == "a\nb\nc\n2\nlate\ntouch: cannot touch 'mount/bind/x': Read-only file system\nunder\n")
+            #expect(result.status == 0)
+        }
+    }
+
+    @Test func `other filesystems within the source can be left out`() throws {
+        try CommandTests.withDirectory { place in
+            let script = Self.mountWithin + CommandTests.mounted(
+                "--submounts refuse source mount",
+                then: """
+                    ls mount/other; ls mount/bind; cat mount/sub/c
+                    mount -t tmpfs tmpfs source/later; echo late > source/later/file; ls mount/later
+                    echo new > mount/other/new
+                    umount source/other; cat source/other/new
+                    find mount -type f | sort
+                    umount mount; wait $server
+                    """)
+            let result = try shell(script, in: place, environment: ["COMMAND": CommandTests.command])
+            #expect(result.output == "under\nc\nnew\nmount/file\nmount/other/new\nmount/sub/c\n")
+            #expect(result.status == 0)
+        }
+    }
+}
