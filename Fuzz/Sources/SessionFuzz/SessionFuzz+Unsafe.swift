@@ -73,7 +73,7 @@ final class FuzzDevice: Device {
 }
 
 /// One thread uses it, but for `reply(to:error:body:)`, which keeps nothing.
-final class FuzzLane: Lane, @unchecked Sendable {
+@safe final class FuzzLane: Lane, @unchecked Sendable {
     private static let capacity = 1 << 16
     private let room = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
     private var messages: [[UInt8]]
@@ -81,7 +81,7 @@ final class FuzzLane: Lane, @unchecked Sendable {
     private var count = 0
     private var isLossy = false
 
-    init(_ messages: [[UInt8]]) { unsafe self.messages = messages.reversed() }
+    init(_ messages: [[UInt8]]) { self.messages = messages.reversed() }
     deinit { unsafe room.deallocate() }
 
     func receive() throws(Errno) -> Bool {
@@ -92,9 +92,10 @@ final class FuzzLane: Lane, @unchecked Sendable {
     }
 
     func withRequest(_ body: (borrowing ReceivedRequest, inout OutputRawSpan) -> Disposition) -> Disposition {
-        // Safe: the room outlives the span; the request's bytes are kept by this object meanwhile.
+        let request = current
+        // Safe: the room outlives the span.
         var output = unsafe OutputRawSpan(buffer: room, initializedCount: 0)
-        let disposition = unsafe body(ReceivedRequest(contiguous: current.span.bytes), &output)
+        let disposition = body(ReceivedRequest(contiguous: request.raw), &output)
         count = unsafe output.finalize(for: room)
         return disposition
     }
@@ -112,8 +113,19 @@ final class FuzzLane: Lane, @unchecked Sendable {
         body(unsafe RawSpan(_unsafeStart: room.baseAddress.unsafelyUnwrapped, byteCount: count))
     }
 
-    func withReceived(_ body: (borrowing ReceivedRequest) -> Void) { unsafe body(ReceivedRequest(contiguous: current.span.bytes)) }
+    func withReceived(_ body: (borrowing ReceivedRequest) -> Void) {
+        let request = current
+        body(ReceivedRequest(contiguous: request.raw))
+    }
+
     func reply(to request: RequestID, error: Errno?, body: RawSpan) throws(Errno) { throw .noSuchFileOrDirectory }
+}
+
+extension [UInt8] {
+    var raw: RawSpan {
+        // Safe: bytes have no padding.
+        @_lifetime(borrow self) get { unsafe span.bytes }
+    }
 }
 
 @main

@@ -19,7 +19,6 @@ extension MountTests {
             let timeout = Timeout.forever
             let current = Mutex("one\n")
             let lookups = Atomic(0)
-            let reads = Atomic(0)
             let forgotten = DispatchSemaphore(value: 0)
             private let connection = Mutex<Connection?>(nil)
 
@@ -41,11 +40,17 @@ extension MountTests {
             func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened { Opened(io: .keepingCache) }
 
             func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
-                reads.add(1, ordering: .relaxed)
                 output.write(String(decoding: text.utf8.dropFirst(Int(clamping: offset)), as: UTF8.self))
             }
 
             func forget(_ node: NodeID, lookups: UInt64) { forgotten.signal() }
+        }
+
+        /// What is remembered may go at any moment (memory is needed, someone drops caches): one of three times it must be
+        /// there.
+        private func isRemembered(_ look: () throws -> Bool) rethrows -> Bool {
+            for _ in 0..<3 where try look() { return true }
+            return false
         }
 
         private func cat(_ path: String) throws -> String { try shell("cat \"$1/file\"", path).output }
@@ -82,14 +87,14 @@ extension MountTests {
                     return fileSystem.lookups.exchange(0, ordering: .relaxed)
                 }
                 #expect(try lookUp() == 1)
-                #expect(try lookUp() == 0)
+                #expect(try isRemembered { try lookUp() == 0 })
                 var notifications: [FUSE.Notification] = [.entry(parent: .root, name: "file"), .deleted(parent: .root, child: 2, name: "file")]
                 if mount.session.connection.offered.contains(.hasExpireOnly) { notifications.append(.expireEntry(parent: .root, name: "file")) }
                 if minor >= 44 { notifications.append(.newEpoch) }
                 for notification in notifications {
                     try notifier.sendAndWait(notification)
                     #expect(try lookUp() == 1, "\(notification)")
-                    #expect(try lookUp() == 0, "\(notification)")
+                    #expect(try isRemembered { try lookUp() == 0 }, "\(notification)")
                 }
                 try notifier.sendAndWait(.entry(parent: .root, name: "never heard of"))
                 if mount.session.connection.offered.contains(.hasResend) { try notifier.sendAndWait(.resend) }
@@ -112,9 +117,11 @@ extension MountTests {
                 let path = mount.mountpoint
                 let notifier = try fileSystem.notifier
                 _ = try shell("stat \"$1/file\"", path)
-                try notifier.sendAndWait(.store(2, at: 0, [UInt8]("six\n".utf8)))
-                #expect(try cat(path) == "six\n")
-                #expect(fileSystem.reads.load(ordering: .relaxed) == 0)
+                let isThere = try isRemembered {
+                    try notifier.sendAndWait(.store(2, at: 0, [UInt8]("six\n".utf8)))
+                    return try cat(path) == "six\n"
+                }
+                #expect(isThere)
                 let answer = Mutex("")
                 let got = DispatchSemaphore(value: 0)
                 try notifier.retrieve(2, at: 0, count: 100) { offset, data in
