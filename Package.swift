@@ -56,6 +56,15 @@ let package = Package(
 
         .executableTarget(
             name: "HelloFS", dependencies: ["FUSE", system], path: "Examples/HelloFS", swiftSettings: settings),
+        .executableTarget(
+            name: "MemoryFS", dependencies: ["FUSE", system], path: "Examples/MemoryFS", swiftSettings: settings),
+        .executableTarget(
+            name: "TickFS", dependencies: ["FUSE", system], path: "Examples/TickFS", swiftSettings: settings),
+        .executableTarget(
+            name: "SlowFS", dependencies: ["FUSE", system], path: "Examples/SlowFS", swiftSettings: settings),
+        .executableTarget(
+            name: "PolicyFS", dependencies: ["FUSE", "PassthroughFS", system], path: "Examples/PolicyFS",
+            swiftSettings: settings),
 
         // Their tests.
         .target(
@@ -71,7 +80,10 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "FUSEWireTests", dependencies: ["FUSEWire"], swiftSettings: settings + [lifetimes]),
         .testTarget(
-            name: "FUSETests", dependencies: ["FUSE", "FUSEWire", "HelloFS", logging, system],
+            name: "FUSETests",
+            dependencies: [
+                "CLinux", "FUSE", "FUSEWire", "PassthroughFS", "HelloFS", "MemoryFS", "PolicyFS", "SlowFS", "TickFS", logging, system,
+            ],
             swiftSettings: settings + [lifetimes]),
         .testTarget(
             name: "PassthroughFSTests", dependencies: ["PassthroughFS", "CLinux", "FUSE", system], swiftSettings: settings),

@@ -58,14 +58,18 @@ extension PassthroughFS {
     /// Passes on what reads and sets attribute flags (`chattr(1)`, project ids), which the source then checks for itself. All
     /// else is refused: the kernel hands a command over without saying whether the caller may.
     public func ioctl(
-        _ file: OpenFile, _ control: Control, input: RawSpan, into output: inout OutputRawSpan, for request: Request
-    ) throws(Errno) {
-        // FS_IOC_GETFLAGS, SETFLAGS, FSGETXATTR, FSSETXATTR of linux/fs.h.
-        guard [0x8008_6601, 0x4008_6602, 0x801c_581f, 0x401c_5820].contains(control.command) else { throw .inappropriateControl }
-        let open = try openFiles.pin(file.handle, control.isDirectory ? .directory : .file)
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+    ) throws(Errno) -> Int32 {
+        // FS_IOC_GETFLAGS, SETFLAGS, FSGETXATTR, FSSETXATTR of linux/fs.h. Of a 32-bit caller the structures may look
+        // otherwise, and no command says how.
+        guard [0x8008_6601, 0x4008_6602, 0x801c_581f, 0x401c_5820].contains(command.number), !command.isCompat else {
+            throw .inappropriateIOCTLForDevice
+        }
+        let open = try openFiles.pin(file.handle, command.isOnDirectory ? .directory : .file)
         let assumed = try credentials.assume(request.caller)
         defer { credentials.restore(assumed) }
-        try SystemCall.control(open.descriptor, control.command, input: input, into: &output)
+        try SystemCall.control(open.descriptor, command.number, input: input, into: &output)
+        return 0
     }
 
     public func copyFileRange(

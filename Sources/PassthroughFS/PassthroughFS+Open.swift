@@ -12,7 +12,7 @@ extension PassthroughFS {
         guard inode.type == S_IFREG else {
             throw inode.type == S_IFDIR ? .isDirectory : inode.type == S_IFLNK ? .tooManySymbolicLinkLevels : .noSuchAddressOrDevice
         }
-        let decision = decide(open, for: request)
+        let decision = decide(open, inode.descriptor, for: request)
         if case .deny(let error) = decision { throw error }
         let file = try relief.relieving { () throws(Errno) in
             try SystemCall.openServed(inode.descriptor, sourceFlags(open))
@@ -33,7 +33,8 @@ extension PassthroughFS {
         _ name: borrowing Name, in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request
     ) throws(Errno) -> Created {
         let directory = try inodes.pin(parent)
-        if case .deny(let error) = decide(open, for: request) { throw error }
+        let verdict = decide(open, directory.descriptor, newName: name.string, isToBeCreated: true, for: request)
+        if case .deny(let error) = verdict { throw error }
         let file: FileDescriptor
         do throws(Errno) {
             file = try asCaller(request, new) { (permissions) throws(Errno) in
@@ -50,7 +51,8 @@ extension PassthroughFS {
 
     public func tmpfile(in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request) throws(Errno) -> Created {
         let directory = try inodes.pin(parent)
-        if case .deny(let error) = decide(open, for: request) { throw error }
+        let verdict = decide(open, directory.descriptor, isToBeCreated: true, for: request)
+        if case .deny(let error) = verdict { throw error }
         let file = try asCaller(request, new) { (permissions) throws(Errno) in
             // With O_EXCL it can never be given a name.
             try relief.relieving { () throws(Errno) in
@@ -74,7 +76,8 @@ extension PassthroughFS {
         }
         do {
             let inode = try inodes.pin(entry.node)
-            return Created(entry: entry, opened: try opened(file, entry.node, inode, decide(open, for: request), open))
+            let decision = decide(open, inode.descriptor, for: request)
+            return Created(entry: entry, opened: try opened(file, entry.node, inode, decision, open))
         } catch {
             inodes.forget(entry.node, lookups: 1)
             throw error

@@ -31,6 +31,7 @@ public final class PassthroughFS: FileSystem {
     let numbers: InodeNumbers
     let relief: DescriptorRelief
     let credentials: Credentials
+    let policy: OpenPolicy?
     /// The device that the source is on.
     let device: UInt64
     /// Whether closing a file that was written can report nothing, on that device.
@@ -40,10 +41,13 @@ public final class PassthroughFS: FileSystem {
 
     /// Mirrors the directory at a path. It is opened now: what is mounted over it later is not seen, so a mount point
     /// within the source, or the source itself, will do.
-    /// - Parameter logger: is told, once each, what the mirror has to do without.
+    /// - Parameters:
+    ///   - logger: is told, once each, what the mirror has to do without.
+    ///   - policy: decides how each file is opened; without one, all are passed through.
     /// - Throws: ``SourceError`` where the path is no directory that can be mirrored.
     public convenience init(
-        source: FilePath, options: PassthroughOptions = PassthroughOptions(), logger: Logger = Logger(label: "passthroughfs")
+        source: FilePath, options: PassthroughOptions = PassthroughOptions(), logger: Logger = Logger(label: "passthroughfs"),
+        policy: OpenPolicy? = nil
     ) throws(SourceError) {
         let descriptor: FileDescriptor
         do {
@@ -51,15 +55,17 @@ public final class PassthroughFS: FileSystem {
         } catch {
             throw SourceError(source: source.string, cause: error)
         }
-        try self.init(taking: descriptor, name: source.string, options: options, logger: logger)
+        try self.init(taking: descriptor, name: source.string, options: options, logger: logger, policy: policy)
     }
 
     /// Mirrors a directory that is open already, `O_PATH` being enough. The descriptor stays the caller's.
-    /// - Parameter logger: is told, once each, what the mirror has to do without.
+    /// - Parameters:
+    ///   - logger: is told, once each, what the mirror has to do without.
+    ///   - policy: decides how each file is opened; without one, all are passed through.
     /// - Throws: ``SourceError`` where it is no directory that can be mirrored.
     public convenience init(
         source: FileDescriptor, options: PassthroughOptions = PassthroughOptions(),
-        logger: Logger = Logger(label: "passthroughfs")
+        logger: Logger = Logger(label: "passthroughfs"), policy: OpenPolicy? = nil
     ) throws(SourceError) {
         let name = "descriptor \(source.rawValue)"
         let descriptor: FileDescriptor
@@ -68,11 +74,11 @@ public final class PassthroughFS: FileSystem {
         } catch {
             throw SourceError(source: name, cause: error)
         }
-        try self.init(taking: descriptor, name: name, options: options, logger: logger)
+        try self.init(taking: descriptor, name: name, options: options, logger: logger, policy: policy)
     }
 
     private init(
-        taking given: FileDescriptor, name: String, options: PassthroughOptions, logger: Logger
+        taking given: FileDescriptor, name: String, options: PassthroughOptions, logger: Logger, policy: OpenPolicy?
     ) throws(SourceError) {
         var root = given
         do throws(Errno) {
@@ -103,6 +109,7 @@ public final class PassthroughFS: FileSystem {
         }
         credentials = Credentials()
         self.options = options
+        self.policy = policy
         passesThrough = Atomic(options.passthrough)
         setDescriptorLimits()
     }
@@ -143,16 +150,19 @@ public final class PassthroughFS: FileSystem {
 
     // MARK: How opens go
 
-    /// How an open file's reads and writes go, or why it is not opened.
-    enum OpenDecision {
-        case deny(Errno)
-        case throughDaemon
-        case passThrough
-    }
-
     /// Decides each open and create of a regular file, before anything is opened: the one place for a policy.
-    func decide(_ open: OpenRequest, for request: Request) -> OpenDecision {
-        passesThrough.load(ordering: .relaxed) ? .passThrough : .throughDaemon
+    /// - Parameters:
+    ///   - file: the file; its directory where it is to be created.
+    ///   - newName: the name of a file to be created.
+    func decide(
+        _ open: OpenRequest, _ file: FileDescriptor, newName: @autoclosure () -> String? = nil, isToBeCreated: Bool = false,
+        for request: Request
+    ) -> OpenDecision {
+        let canPassThrough = passesThrough.load(ordering: .relaxed)
+        guard let policy else { return canPassThrough ? .passThrough : .throughDaemon }
+        let answer = policy(
+            OpenQuestion(open: open, request: request, file: file, newName: newName(), isToBeCreated: isToBeCreated))
+        return answer == .passThrough && !canPassThrough ? .throughDaemon : answer
     }
 
     // MARK: What the kernel may keep

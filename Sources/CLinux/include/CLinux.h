@@ -102,6 +102,13 @@ int clinux_override_permissions(void);
 
 static inline int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
 static inline int clinux_tgkill(int process, int thread, int signal) { return (int)syscall(SYS_tgkill, process, thread, signal); }
+// A full memory barrier in every running thread of this process. Commands: include/uapi/linux/membarrier.h.
+enum {
+    CLINUX_MEMBARRIER_PRIVATE_EXPEDITED = 1 << 3,
+    CLINUX_MEMBARRIER_REGISTER_PRIVATE_EXPEDITED = 1 << 4,
+};
+static inline int clinux_membarrier(int command) { return (int)syscall(SYS_membarrier, command, 0, 0); }
+
 static inline int clinux_memfd_create(const char *name, unsigned flags) { return (int)syscall(SYS_memfd_create, name, flags); }
 
 static inline int clinux_openat(int directory, const char *path, int flags, mode_t mode) {

@@ -18,6 +18,11 @@ public protocol Device: AnyObject, Sendable {
     /// Takes a registration back. Open files keep the backing file itself. C counterpart: the ioctl
     /// `FUSE_DEV_IOC_BACKING_CLOSE`.
     func closeBacking(_ id: BackingID) throws(Errno)
+
+    /// Tells the kernel something that it did not ask for. `body` is the code's structure and what follows it. Returns
+    /// when the kernel has done it, which can take as long as another thread's request. C counterpart: a message whose
+    /// `unique` is 0.
+    func notify(_ code: NotifyCode, _ body: RawSpan) throws(Errno)
 }
 
 /// A worker's way to the kernel: one request at a time, from ``receive()`` to ``reply(error:bodyCount:)``. Used by one
@@ -36,6 +41,13 @@ public protocol Lane: AnyObject, Sendable {
 
     /// Lends the body that was last left in the room.
     func withReplyBody(_ body: (RawSpan) -> Void)
+
+    /// Lends the request in hand once more: also within ``withRequest(_:)``, by the thread that is there.
+    func withReceived(_ body: (borrowing ReceivedRequest) -> Void)
+
+    /// Answers a request that came by this lane, with a body of the caller's own. The one method that any thread may
+    /// call at any time. Throws as ``reply(error:)`` does.
+    func reply(to request: RequestID, error: Errno?, body: RawSpan) throws(Errno)
 }
 
 /// What becomes of a request.

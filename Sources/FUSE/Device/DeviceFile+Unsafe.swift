@@ -2,6 +2,7 @@
 
 import CLinux
 public import FUSEWire
+import Glibc
 public import SystemPackage
 
 extension DeviceFile {
@@ -25,9 +26,40 @@ extension DeviceFile {
         return BackingID(rawValue: try unsafe call(clinux_ioctl(descriptor.rawValue, DeviceIoctl.backingOpen, &map)))
     }
 
+    public func notify(_ code: NotifyCode, _ body: RawSpan) throws(Errno) {
+        try descriptor.sendMessage(OutHeader(len: 0, error: code.rawValue, unique: 0), body)
+    }
+
     public func closeBacking(_ id: BackingID) throws(Errno) {
         var id = UInt32(bitPattern: id.rawValue)
         // Safe: the kernel reads the four bytes within the call.
         _ = try unsafe call(clinux_ioctl(descriptor.rawValue, DeviceIoctl.backingClose, &id))
+    }
+}
+
+extension FileDescriptor {
+    /// Writes a message to `/dev/fuse` in one call, its length filled in. Any thread may: the kernel takes a message
+    /// whole.
+    func sendMessage(_ header: OutHeader, _ body: RawSpan) throws(Errno) {
+        var header = header
+        header.len = UInt32(truncatingIfNeeded: OutHeader.wireSize &+ body.byteCount)
+        // Safe: both parts are lent for the call, which only reads them.
+        let failure: Errno? = unsafe body.withUnsafeBytes { body in
+            unsafe withUnsafeMutableBytes(of: &header) { header in
+                var parts: InlineArray<2, iovec> = [
+                    unsafe iovec(iov_base: header.baseAddress, iov_len: header.count),
+                    unsafe iovec(iov_base: UnsafeMutableRawPointer(mutating: body.baseAddress), iov_len: body.count),
+                ]
+                let count = unsafe body.isEmpty ? 1 : 2 as Int32
+                return unsafe withUnsafeBytes(of: &parts) { parts in
+                    let first = unsafe parts.assumingMemoryBound(to: iovec.self).baseAddress
+                    while unsafe writev(rawValue, first, count) < 0 {
+                        guard errno == EINTR else { return Errno(rawValue: errno) }
+                    }
+                    return nil
+                }
+            }
+        }
+        if let failure { throw failure }
     }
 }

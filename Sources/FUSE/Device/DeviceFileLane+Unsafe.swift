@@ -97,4 +97,15 @@ public import SystemPackage
         // Safe: the first bodyCount bytes were written by the last withRequest.
         handle(unsafe RawSpan(_unsafeStart: body.baseAddress.unsafelyUnwrapped, byteCount: bodyCount))
     }
+
+    public func withReceived(_ handle: (borrowing ReceivedRequest) -> Void) {
+        // Safe: the request lies there until the next one is received, which this thread alone does.
+        handle(ReceivedRequest(contiguous: unsafe RawSpan(_unsafeStart: memory, byteCount: requestCount)))
+    }
+
+    /// Touches the descriptor alone, so that any thread may call it.
+    public func reply(to request: RequestID, error: Errno?, body: RawSpan) throws(Errno) {
+        try descriptor.sendMessage(
+            OutHeader(len: 0, error: error.map { -$0.rawValue } ?? 0, unique: request.rawValue), body)
+    }
 }

@@ -6,9 +6,6 @@ extension Errno {
     /// What only a default implementation throws: the session makes ENOSYS of it, and EIO of an ENOSYS that a
     /// filesystem threw. No errno has this value.
     static var notImplemented: Errno { Errno(rawValue: Int32.min) }
-
-    /// ENOTTY.
-    public static var inappropriateControl: Errno { Errno(rawValue: 25) }
 }
 
 /// The answers of a filesystem that does not implement an operation. See ``FileSystem`` for what ENOSYS means.
@@ -18,6 +15,7 @@ extension FileSystem {
     public func start(_ connection: Connection) {}
     public func stop() {}
     public func forget(_ node: NodeID, lookups: UInt64) {}
+    public func interrupted(_ request: RequestID) {}
 
     /// ENOSYS: the kernel asks for the other attributes only, and says that the time of birth is not known.
     public func statx(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
@@ -128,13 +126,6 @@ extension FileSystem {
         throw .notImplemented
     }
 
-    /// ENOTTY, as every file says to a command that it does not know.
-    public func ioctl(
-        _ file: OpenFile, _ control: Control, input: RawSpan, into output: inout OutputRawSpan, for request: Request
-    ) throws(Errno) {
-        throw .inappropriateControl
-    }
-
     /// Open, and nothing remembered.
     public func opendir(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> OpenedDirectory {
         OpenedDirectory()
@@ -183,5 +174,18 @@ extension FileSystem {
 
     public func setlk(_ file: OpenFile, _ lock: FileLock, owner: LockOwner, wait: Bool, isFlock: Bool, for request: Request) throws(Errno) {
         throw .notImplemented
+    }
+
+    /// ENOSYS: the kernel takes all files for ready, and does not ask again.
+    public func poll(_ file: OpenFile, _ events: PollEvents, waker: PollWaker?, for request: Request) throws(Errno) -> PollEvents {
+        throw .notImplemented
+    }
+
+    /// ENOTTY: what programs expect of a file that knows no such command. (ENOSYS, which newer kernels turn into it, would
+    /// reach them on older ones.)
+    public func ioctl(
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+    ) throws(Errno) -> Int32 {
+        throw .inappropriateIOCTLForDevice
     }
 }

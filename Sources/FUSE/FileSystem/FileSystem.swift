@@ -30,6 +30,11 @@ public protocol FileSystem: Sendable {
     /// was open and known at that moment.
     func stop()
 
+    /// The caller of a request whose reply is deferred wants to give up: it got a signal while it waits. Give the reply
+    /// soon, `.interrupted` being the usual one. Called once a request, on any thread; the reply may be on its way
+    /// already. C counterpart: `fuse_req_interrupt_func` of libfuse.
+    func interrupted(_ request: RequestID)
+
     // MARK: Names and inodes
 
     /// Finds a name in a directory. Throws `.noSuchFileOrDirectory` where there is none, or answers
@@ -124,16 +129,6 @@ public protocol FileSystem: Sendable {
         length: UInt64, flags: UInt64, for request: Request
     ) throws(Errno) -> UInt64
 
-    /// Does what `ioctl(2)` asks of an open file. `input` is what the caller handed over, `output` takes what is handed
-    /// back; both are as large as the command's number says. Throws ENOTTY for every command that it does not know.
-    ///
-    /// Commands for attribute flags (`FS_IOC_SETFLAGS` and its like) come for files that the kernel itself has opened,
-    /// and after it has checked that the caller may (Linux 5.13); others come unchecked. For directories they come with
-    /// the capability `hasIoctlDir` alone.
-    func ioctl(
-        _ file: OpenFile, _ control: Control, input: RawSpan, into output: inout OutputRawSpan, for request: Request
-    ) throws(Errno)
-
     // MARK: Directories
 
     /// Opens a directory. Every one that succeeded is followed by one ``releasedir(_:for:)``.
@@ -177,4 +172,26 @@ public protocol FileSystem: Sendable {
 
     /// Takes or releases a lock. With `wait` it blocks until it can be had.
     func setlk(_ file: OpenFile, _ lock: FileLock, owner: LockOwner, wait: Bool, isFlock: Bool, for request: Request) throws(Errno)
+
+    // MARK: Poll and ioctl
+
+    /// Which of the `events` hold now, for `poll(2)`, `select(2)` and `epoll(7)` on an open file. Where someone waits,
+    /// there is a `waker`: keep it, and wake when the answer may have changed; the kernel then asks again. A later one of
+    /// the same open file takes the place of an earlier one. What is thrown makes the file show `POLLERR`.
+    ///
+    /// Not implemented, the kernel takes all files for ready, and does not ask again. C counterpart: `poll` of libfuse.
+    func poll(_ file: OpenFile, _ events: PollEvents, waker: PollWaker?, for request: Request) throws(Errno) -> PollEvents
+
+    /// A command of the filesystem's own, sent by `ioctl(2)` on an open file or directory. The command's number says how
+    /// many bytes go which way: they come as `input`, and `output` has room for as many as go back. What is returned is
+    /// what the call returns; negative would be an error, so throw that instead. A command that is unknown:
+    /// `.inappropriateIOCTLForDevice` (ENOTTY), as the default throws.
+    ///
+    /// The kernel answers some commands by itself. Commands for attribute flags (`FS_IOC_SETFLAGS` and its like: `chattr`)
+    /// come for files that the kernel itself has opened, and after it has checked that the caller may (Linux 5.13);
+    /// others come unchecked. For directories they come with the capability `hasIoctlDir` alone.
+    /// C counterpart: `ioctl` of libfuse, restricted; what refers to further memory of the caller cannot be had.
+    func ioctl(
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+    ) throws(Errno) -> Int32
 }

@@ -5,7 +5,7 @@ public import FUSEWire
 /// What the kernel and the server can agree on when the connection starts, each by the kernel's name.
 public typealias Capabilities = InitFlags
 
-/// What was agreed on when the connection started.
+/// What was agreed on when the connection started, and what a filesystem can ask of it.
 public struct Connection: Sendable {
     /// The FUSE protocol's minor version that both speak. The major is 7.
     public let protocolMinor: UInt32
@@ -17,6 +17,12 @@ public struct Connection: Sendable {
     public let maxWrite: Int
     /// Whether the kernel takes backing files, and why not.
     public let passthrough: PassthroughState
+    /// Tells the kernel what it did not ask for: that something it remembers is stale, above all.
+    public let notifier: Notifier
+    let link: SessionLink
+    let interrupts: Interrupts
+
+    var features: ProtocolFeatures { ProtocolFeatures(minor: protocolMinor, flags: capabilities) }
 }
 
 /// How `rename` treats an existing target. C counterpart: the flags of `renameat2(2)`.
@@ -56,19 +62,6 @@ public struct WriteOptions: OptionSet, Hashable, Sendable {
     /// kernel believes it to be, which differs where others write the file behind its back. C counterpart: `O_APPEND` in
     /// `fuse_write_in.flags`.
     public static var append: WriteOptions { WriteOptions(rawValue: 1 << 31) }
-}
-
-/// A command of `ioctl(2)`.
-public struct Control: Hashable, Sendable {
-    /// The command's number, which tells direction and size of what it is about. C counterpart: `_IOC` of `linux/ioctl.h`.
-    public var command: UInt32
-    /// The open file is a directory.
-    public var isDirectory: Bool
-
-    public init(command: UInt32, isDirectory: Bool = false) {
-        self.command = command
-        self.isDirectory = isDirectory
-    }
 }
 
 /// How `setxattr` treats an attribute that exists or not.

@@ -21,6 +21,15 @@ extension AttrOut {
     }
 }
 
+extension OpenOut {
+    init(_ opened: OpenedDirectory) {
+        var flags: OpenFlags = []
+        if opened.cachesEntries { flags.insert(.cacheDir) }
+        if opened.keepsCache { flags.insert(.keepCache) }
+        self.init(fh: opened.handle.rawValue, open_flags: flags.rawValue)
+    }
+}
+
 extension Attr {
     init(_ attributes: Attributes) {
         self.init(

@@ -9,10 +9,7 @@ extension Session {
     func opendir(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
         let fields = try message.fields(OpenIn.self)
         let opened = try fileSystem.opendir(message.node, OpenRequest(fields.flags, fields.open_flags), for: message.request())
-        var flags: OpenFlags = []
-        if opened.cachesEntries { flags.insert(.cacheDir) }
-        if opened.keepsCache { flags.insert(.keepCache) }
-        try output.put(OpenOut(fh: opened.handle.rawValue, open_flags: flags.rawValue))
+        try output.put(OpenOut(opened))
     }
 
     func readdir(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {

@@ -38,10 +38,11 @@ extension Session {
         case .fallocate: try fallocate(message)
         case .lseek: try lseek(message, &output)
         case .copyFileRange, .copyFileRange64: try copyFileRange(message, &output)
-        case .ioctl: try ioctl(message, &output)
         case .getlk: try getlk(message, &output)
         case .setlk: try setlk(message, wait: false)
         case .setlkw: try setlk(message, wait: true)
+        case .poll: try poll(message, &output)
+        case .ioctl: try ioctl(message, &output)
 
         case .opendir: try opendir(message, &output)
         case .readdir: try readdir(message, &output)
@@ -57,10 +58,9 @@ extension Session {
 
         // The last request of a mount of a block device. What there is to tear down is torn down when the connection ends.
         case .destroy: break
-        // The caller of a request wants to give up. It is answered when its handler is through.
-        case .interrupt: break
-        // Answers to notifications that this session does not send.
-        case .notifyReply: break
+        // The caller of a request wants to give up.
+        case .interrupt: interrupts.arrived(for: try message.fields(InterruptIn.self).unique)
+        case .notifyReply: try notifyReply(message)
         // A second INIT, what filesystems here do not do (the kernel then does without), and what only others are sent
         // (DAX mappings: virtiofs; CUSE).
         default: throw .notImplemented
@@ -69,36 +69,36 @@ extension Session {
 
     /// Takes back what a reply would have handed over that nobody received: lookups, open files.
     func takeBack(_ lane: any Lane) {
-        _ = lane.withRequest { request, _ in
-            guard let message = try? request.message(features), let context = try? message.request() else { return .noReply }
-            let opcode = message.opcode
-            let node = message.node
-            lane.withReplyBody { body in
-                var reader = WireReader(body)
-                switch opcode {
-                case .lookup, .symlink, .mknod, .mkdir, .link:
-                    if let entry = try? reader.read(EntryOut.self) { takeBack(entry) }
-                case .create, .tmpfile:
-                    guard let entry = try? reader.read(EntryOut.self), let open = try? reader.read(OpenOut.self) else { return }
-                    release(OpenFile(node: NodeID(rawValue: entry.nodeid), handle: FileHandle(rawValue: open.fh)), for: context)
-                    takeBack(entry)
-                case .open:
-                    guard let open = try? reader.read(OpenOut.self) else { return }
-                    release(OpenFile(node: node, handle: FileHandle(rawValue: open.fh)), for: context)
-                case .opendir:
-                    guard let open = try? reader.read(OpenOut.self) else { return }
-                    fileSystem.releasedir(OpenFile(node: node, handle: FileHandle(rawValue: open.fh)), for: context)
-                case .readdirplus:
-                    var entries = DirectoryReader(body, isPlus: true)
-                    while let entry = try? entries.next() {
-                        // The kernel counts no lookup for these two, and the filesystem none either.
-                        if Name.isDots(entry.name) { continue }
-                        if let found = entry.entry_out { takeBack(found) }
-                    }
-                default: break
-                }
+        lane.withReceived { request in
+            guard let message = try? request.message(features), let context = try? message.request() else { return }
+            let (opcode, node) = (message.opcode, message.node)
+            lane.withReplyBody { takeBack($0, opcode, node, context) }
+        }
+    }
+
+    func takeBack(_ body: RawSpan, _ opcode: Opcode, _ node: NodeID, _ context: Request) {
+        var reader = WireReader(body)
+        switch opcode {
+        case .lookup, .symlink, .mknod, .mkdir, .link:
+            if let entry = try? reader.read(EntryOut.self) { takeBack(entry) }
+        case .create, .tmpfile:
+            guard let entry = try? reader.read(EntryOut.self), let open = try? reader.read(OpenOut.self) else { return }
+            release(OpenFile(node: NodeID(rawValue: entry.nodeid), handle: FileHandle(rawValue: open.fh)), for: context)
+            takeBack(entry)
+        case .open:
+            guard let open = try? reader.read(OpenOut.self) else { return }
+            release(OpenFile(node: node, handle: FileHandle(rawValue: open.fh)), for: context)
+        case .opendir:
+            guard let open = try? reader.read(OpenOut.self) else { return }
+            fileSystem.releasedir(OpenFile(node: node, handle: FileHandle(rawValue: open.fh)), for: context)
+        case .readdirplus:
+            var entries = DirectoryReader(body, isPlus: true)
+            while let entry = try? entries.next() {
+                // The kernel counts no lookup for these two, and the filesystem none either.
+                if Name.isDots(entry.name) { continue }
+                if let found = entry.entry_out { takeBack(found) }
             }
-            return .noReply
+        default: break
         }
     }
 

@@ -39,7 +39,7 @@ extension Session {
     }
 
     /// Settles how the file's reads and writes go.
-    private func openOut(_ node: NodeID, _ opened: Opened) -> OpenOut {
+    func openOut(_ node: NodeID, _ opened: Opened) -> OpenOut {
         let admitted = backings.admit(node, opened.io)
         fileSystem.settled(OpenFile(node: node, handle: opened.handle), passesThrough: admitted.flags == .passthrough)
         var flags = admitted.flags
@@ -114,22 +114,6 @@ extension Session {
             try output.put(CopyFileRangeOut(bytes_copied: count))
         } else {
             try output.put(WriteOut(size: UInt32(clamping: count)))
-        }
-    }
-
-    func ioctl(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
-        let fields = try message.fields(IoctlIn.self)
-        let flags = IoctlFlags(rawValue: fields.flags)
-        // Of a 32-bit caller the structures may look otherwise; no command says how.
-        guard flags.isDisjoint(with: [.compat, .is32Bit, .unrestricted]) else { throw .inappropriateControl }
-        var payload = message.payloadReader
-        let input = try payload.data(fields.in_size)
-        let request = try message.request()
-        let file = message.file(fields.fh)
-        let control = Control(command: fields.cmd, isDirectory: flags.contains(.dir))
-        try output.put(IoctlOut())
-        try output.append(upTo: Int(fields.out_size)) { (data) throws(Errno) in
-            try fileSystem.ioctl(file, control, input: input, into: &data, for: request)
         }
     }
 

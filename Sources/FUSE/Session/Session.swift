@@ -6,10 +6,12 @@
 // returns a value or throws; the session encodes that into the lane's buffer, and the lane sends it. `step(_:)` is all
 // of that for one request, and blocks nowhere but in the lane and in the filesystem.
 //
-// Shared state: what was negotiated is constant from `init` on. The counters and the I/O modes of inodes have rules of
-// their own, in their files. A session may be stepped by any number of threads, each with a lane of its own.
+// Shared state: what was negotiated is constant from `init` on. The counters, the I/O modes of inodes, interrupts,
+// notifications and deferred replies have rules of their own, in their files. A session may be stepped by any number of
+// threads, each with a lane of its own.
 
 import FUSEWire
+import Glibc
 public import Logging
 public import SystemPackage
 
@@ -24,6 +26,9 @@ public final class Session<FS: FileSystem>: Sendable {
     let features: ProtocolFeatures
     let backings: InodeBackings
     let logger: Logger
+    let interrupts: Interrupts
+    /// Passed by everyone but workers who calls the filesystem.
+    let gate = Gate()
 
     /// Answers the kernel's INIT, and starts the filesystem.
     ///
@@ -40,26 +45,46 @@ public final class Session<FS: FileSystem>: Sendable {
         features = ProtocolFeatures(minor: agreed.minor, flags: agreed.capabilities)
         let passthrough = InodeBackings.probe(device, wanted: options.passthrough, agreed: agreed)
         backings = InodeBackings(device, isAvailable: passthrough == .available, logger: options.logger)
+        let link = SessionLink()
+        interrupts = Interrupts(signal: options.preparedSignal(), logger: options.logger) { link.session?.interrupted($0) }
+        let notifier = Notifier(device, agreed, interrupts, options.logger)
         connection = Connection(
             protocolMinor: agreed.minor, capabilities: agreed.capabilities, offered: agreed.offered,
-            maxWrite: agreed.maxWrite, passthrough: passthrough)
+            maxWrite: agreed.maxWrite, passthrough: passthrough, notifier: notifier, link: link, interrupts: interrupts)
         if case .unavailable(let reason, let remedy) = passthrough {
             guard options.passthrough != .require else { throw .passthroughUnavailable(reason: reason, remedy: remedy) }
             options.logger.warning("no passthrough: \(reason); file data goes through this process", metadata: ["remedy": "\(remedy)"])
         }
+        link.connect(self)
         fileSystem.start(connection)
     }
 
-    /// Receives one request by the lane, and answers it. False: the connection is over.
+    deinit { connection.notifier.end() }
+
+    /// The connection is over, and no thread serves it any more.
+    func end() {
+        connection.notifier.end()
+        gate.close()
+        fileSystem.stop()
+    }
+
+    /// Receives one request by the lane, and answers it. False: the connection is over. Where the calling thread has
+    /// ``SessionOptions/interruptSignal`` blocked, interrupts do not end its system calls.
     public func step(_ lane: any Lane) throws(Errno) -> Bool {
+        let hand = interrupts.enter(lane)
+        defer { interrupts.leave(hand) }
         guard try lane.receive() else { return false }
-        return try finish(lane)
+        return try finish(lane, hand)
     }
 
     /// Answers the request that the lane has received. False: the connection is over.
-    func finish(_ lane: any Lane) throws(Errno) -> Bool {
+    func finish(_ lane: any Lane, _ hand: Hand) throws(Errno) -> Bool {
+        // What is sent to this thread for a request that is over arrives before the next one.
+        defer { hand.settle() }
+        let disposition = lane.withRequest { request, output in answer(request, hand, into: &output) }
+        hand.putDown()
         let error: Errno?
-        switch lane.withRequest({ request, output in answer(request, into: &output) }) {
+        switch disposition {
         case .reply: error = nil
         case .fail(let errno): error = errno
         case .noReply: return true
@@ -94,16 +119,17 @@ public final class Session<FS: FileSystem>: Sendable {
     }
 
     /// Answers a request into `output`.
-    func answer(_ request: borrowing ReceivedRequest, into output: inout OutputRawSpan) -> Disposition {
+    func answer(_ request: borrowing ReceivedRequest, _ hand: Hand, into output: inout OutputRawSpan) -> Disposition {
         // Without a header there is no name to reply to.
         guard let header = request.decodedHeader else { return .noReply }
         let opcode = Opcode(rawValue: header.opcode)
         counters.count(opcode)
+        hand.take(header.unique)
         do throws(Errno) {
             try dispatch(request.message(features), into: &output)
-            return opcode.isAnswered ? .reply : .noReply
+            return opcode.isAnswered && !hand.takeIsDeferred() ? .reply : .noReply
         } catch {
-            return opcode.isAnswered ? .fail(error.forKernel) : .noReply
+            return opcode.isAnswered && !hand.takeIsDeferred() ? .fail(error.forKernel) : .noReply
         }
     }
 }
@@ -151,7 +177,25 @@ public struct SessionOptions: Sendable {
     public var maxStackDepth: UInt32 = 1
     /// Background requests (readahead, writeback) that the kernel may have under way. C counterpart: `max_background`.
     public var maxBackground: UInt16 = 64
+    /// The signal that makes a blocking system call of a method return EINTR when the caller of its request wants to give
+    /// up; nil for none, then a method has to ask (``Connection/isInterrupted(_:)``). It gets a handler that does nothing,
+    /// for good, unless the program has one: that one stays, and calls are not interrupted. Only threads that serve take
+    /// it. The default is SIGURG, which does nothing by default either.
+    public var interruptSignal: Int32? = SIGURG
     public var logger: Logger
 
     public init(logger: Logger = Logger(label: "fuse")) { self.logger = logger }
+
+    /// The signal, ready to be sent; nil where there is none to be had, which is told.
+    func preparedSignal() -> Int32? {
+        guard let interruptSignal else { return nil }
+        switch InterruptSignal.prepare(interruptSignal) {
+        case .ready: return interruptSignal
+        case .taken:
+            logger.warning("interrupts do not end blocking calls: this program has a handler for signal \(interruptSignal), choose another one")
+        case .impossible:
+            logger.warning("interrupts do not end blocking calls: signal \(interruptSignal) cannot be used for it")
+        }
+        return nil
+    }
 }

@@ -93,6 +93,9 @@ final class WorkerPool<FS: FileSystem>: Sendable {
     }
 
     private func work(_ lane: any Lane) {
+        if let signal = session.interrupts.signal { InterruptSignal.unblock(signal) }
+        let hand = session.interrupts.enter(lane)
+        defer { session.interrupts.leave(hand) }
         do throws(Errno) {
             while true {
                 waiting.add(1, ordering: .relaxed)
@@ -104,7 +107,7 @@ final class WorkerPool<FS: FileSystem>: Sendable {
                 let left = waiting.subtract(1, ordering: .relaxed).newValue
                 guard received else { return leave() }
                 if left == 0 { grow() }
-                guard try session.finish(lane) else { return leave() }
+                guard try session.finish(lane, hand) else { return leave() }
                 if left >= limits.idle, goHome(lane) { return }
             }
         } catch {
@@ -160,7 +163,7 @@ final class WorkerPool<FS: FileSystem>: Sendable {
             return state.parked
         }
         guard parked != nil else { return }
-        session.fileSystem.stop()
+        session.end()
         try? endPipe.writeEnd.close()
     }
 }

@@ -11,11 +11,14 @@ private let capability: [UInt8] = [1, 0, 0, 2, 0, 0x20, 0, 0] + [UInt8](repeatin
 
 private struct Change: Sendable {
     var name: String
-    /// Is given the path, and a descriptor for reading and writing.
+    /// How the file is open meanwhile.
+    var flags: Int32
+    /// Is given the path and the descriptor.
     var act: @Sendable (String, Int) -> Int
 
-    init(_ name: String, _ act: @escaping @Sendable (String, Int) -> Int) {
+    init(_ name: String, _ flags: Int32 = O_RDWR, _ act: @escaping @Sendable (String, Int) -> Int) {
         self.name = name
+        self.flags = flags
         self.act = act
     }
 }
@@ -44,10 +47,8 @@ extension Case {
         Change("fallocate, zeroed") { _, file in Sys.fallocate(file, K_ZERO_RANGE, 0, 4096) },
         Change("copy_file_range") { _, file in Sys.copy(Sys.open("from", O_RDONLY), at: 0, file, at: 0, 8) },
         Change("sendfile") { _, file in Sys.sendfile(file, Sys.open("from", O_RDONLY), 8) },
-        Change("chown of nothing") { path, file in
-            Sys.close(file)
-            return Sys.chown(path, .max, .max)
-        },
+        // Not open for writing, and not just closed either: a server may learn of a close later than the next call.
+        Change("chown of nothing", O_RDONLY) { path, _ in Sys.chown(path, .max, .max) },
         Change("chown of nothing while it is open for writing") { path, _ in Sys.chown(path, .max, .max) },
         Change("utimens") { path, _ in Sys.touch(path) },
         Change("xattr") { path, _ in Sys.setxattr(path, "user.a", "1") },
@@ -64,7 +65,7 @@ extension Case {
             Sys.chmod(path, mode)
         }
         place.act(as: identity) {
-            let file = Sys.open(path, O_RDWR)
+            let file = Sys.open(path, change.flags)
             let outcome = file < 0 ? file : change.act(path, file)
             let after = "\(place.octal(Sys.stat(path).status.st_mode & 0o7777))"
             let kept = place.asRoot { Sys.getxattr(path, "security.capability").outcome > 0 }

@@ -44,7 +44,7 @@ struct Dispatched: CustomTestStringConvertible {
     static let name = "a name".withNUL
     static let two = "from".withNUL + "towards".withNUL
 
-    static let all: [Dispatched] = names + files + controls + directories + attributesAndLocks
+    static let all: [Dispatched] = names + files + directories + attributesAndLocks + pollAndIoctl
 
     static let names: [Dispatched] = [
         Dispatched(.lookup, [], name, call: "lookup a name in 7", body: entry),
@@ -127,15 +127,6 @@ struct Dispatched: CustomTestStringConvertible {
             call: "copy 7#0 at 0 to 0#0 at 0 of 1099511627776 flags 0", body: bytes(CopyFileRangeOut(bytes_copied: 1 << 40))),
     ]
 
-    static let controls: [Dispatched] = [
-        Dispatched(
-            .ioctl, bytes(IoctlIn(fh: 5, cmd: 0x8008_6601, arg: 0x7fff_0000, out_size: 8)), call: "ioctl 7#5 80086601 of a file, in [], room 8",
-            body: bytes(IoctlOut()) + [1, 2, 3]),
-        Dispatched(
-            .ioctl, bytes(IoctlIn(fh: 5, flags: 1 << 4, cmd: 0x4008_6602, in_size: 3)), [4, 5, 6],
-            call: "ioctl 7#5 40086602 of a directory, in [4, 5, 6], room 0", body: bytes(IoctlOut())),
-    ]
-
     static let directories: [Dispatched] = [
         Dispatched(
             .opendir, bytes(OpenIn(flags: 0o200000)), call: "opendir 7 flags 65536 kill false",
@@ -183,9 +174,21 @@ struct Dispatched: CustomTestStringConvertible {
             call: "setlk 7#5 write 0-8 by 0 owner 6 wait true flock false"),
     ]
 
+    static let pollAndIoctl: [Dispatched] = [
+        Dispatched(
+            .poll, bytes(PollIn(fh: 5, kh: 6, events: 0x41)), call: "poll 7#5 for 65 waker false", body: bytes(PollOut(revents: 1))),
+        Dispatched(
+            .poll, bytes(PollIn(fh: 5, kh: 6, flags: 1, events: 4)), call: "poll 7#5 for 4 waker true",
+            body: bytes(PollOut(revents: 1))),
+        Dispatched(
+            .ioctl, bytes(IoctlIn(fh: 5, flags: 0x11, cmd: 6, arg: 7, in_size: 4, out_size: 4)), [UInt8]("data".utf8),
+            call: "ioctl 7#5 6 7 compat on a directory data room 4", body: bytes(IoctlOut(result: 5)) + [UInt8]("resu".utf8)),
+        Dispatched(.ioctl, bytes(IoctlIn(fh: 5)), call: "ioctl 7#5 0 0  room 0", body: bytes(IoctlOut(result: 5))),
+    ]
+
     /// What no method stands for, each as the kernel could send it.
     static let undone: [Opcode] = [
-        .initialize, .bmap, .poll, .setupmapping, .removemapping, .cuseInit, .cuseInitBswapReserved,
+        .initialize, .bmap, .setupmapping, .removemapping, .cuseInit, .cuseInitBswapReserved,
         .initBswapReserved, Opcode(rawValue: 7), Opcode(rawValue: 19), Opcode(rawValue: 54), Opcode(rawValue: .max),
     ]
 }

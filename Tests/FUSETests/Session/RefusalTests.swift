@@ -27,7 +27,7 @@ struct BareFS: FileSystem {
         let reply = try Stepped(BareFS()).exchange(row.message)
         switch row.opcode {
         case .lookup: #expect(reply?.error == .noSuchFileOrDirectory)
-        case .ioctl: #expect(reply?.error == .inappropriateControl)
+        case .ioctl: #expect(reply?.error == .inappropriateIOCTLForDevice)
         case let opcode where Self.answeredByDefault.contains(opcode): #expect(reply?.error == nil)
         default: #expect(reply?.error == .noFunction)
         }

@@ -107,17 +107,6 @@ final class RecordingFS: FileSystem {
         return reply
     }
 
-    func ioctl(
-        _ file: OpenFile, _ control: Control, input: RawSpan, into output: inout OutputRawSpan, for request: Request
-    ) throws(Errno) {
-        let bytes = (0..<input.byteCount).map { unsafe input.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
-        let what = control.isDirectory ? "a directory" : "a file"
-        try note(
-            "ioctl \(file.shown) \(String(control.command, radix: 16)) of \(what), in \(bytes), room \(output.freeCapacity)", request)
-        guard output.freeCapacity > 0 else { return }
-        for byte: UInt8 in [1, 2, 3] { output.append(byte) }
-    }
-
     func setattr(_ node: NodeID, _ changes: AttributeChanges, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
         try note("setattr \(node.rawValue) \(changes.shown) \(handle.shown)", request)
         return reply
@@ -284,5 +273,22 @@ final class RecordingFS: FileSystem {
 
     func setlk(_ file: OpenFile, _ lock: FileLock, owner: LockOwner, wait: Bool, isFlock: Bool, for request: Request) throws(Errno) {
         try note("setlk \(file.shown) \(lock.shown) owner \(owner.rawValue) wait \(wait) flock \(isFlock)", request)
+    }
+
+    // MARK: Poll and ioctl
+
+    func poll(_ file: OpenFile, _ events: PollEvents, waker: PollWaker?, for request: Request) throws(Errno) -> PollEvents {
+        try note("poll \(file.shown) for \(events.rawValue) waker \(waker != nil)", request)
+        waker?.wake()
+        return .readable
+    }
+
+    func ioctl(
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+    ) throws(Errno) -> Int32 {
+        let traits = (command.isCompat ? " compat" : "") + (command.isOnDirectory ? " on a directory" : "")
+        try note("ioctl \(file.shown) \(command.number) \(command.argument)\(traits) \(input.text) room \(output.freeCapacity)", request)
+        output.write("result")
+        return 5
     }
 }

@@ -2,6 +2,7 @@
 //
 // A connection in process: hand-made requests go in, replies are kept. No socket, no thread, no root.
 
+import Dispatch
 import FUSE
 import FUSEWire
 import Synchronization
@@ -24,6 +25,16 @@ final class ScriptedDevice: Device {
         var reusesIDs = false
     }
 
+    /// Notifications that arrived, and what the next ones are answered with.
+    struct Notifications {
+        var arrived: [Notified] = []
+        var script: [Errno?] = []
+    }
+
+    let notifications = Mutex(Notifications())
+    /// Called for each notification before it counts as arrived, without a lock.
+    let whileNotifying: @Sendable (NotifyCode) -> Void
+
     let backings: Mutex<Backings>
     /// Called for each registration, without a lock: a place to let others go first.
     let whileOpening: @Sendable () -> Void
@@ -33,8 +44,9 @@ final class ScriptedDevice: Device {
 
     init(
         script: [Errno?] = [], reusesIDs: Bool = false, laneRefusal: Errno? = nil,
-        whileOpening: @escaping @Sendable () -> Void = {}
+        whileNotifying: @escaping @Sendable (NotifyCode) -> Void = { _ in }, whileOpening: @escaping @Sendable () -> Void = {}
     ) {
+        self.whileNotifying = whileNotifying
         self.laneRefusal = laneRefusal
         backings = Mutex(Backings(script: script, reusesIDs: reusesIDs))
         self.whileOpening = whileOpening
@@ -74,8 +86,24 @@ final class ScriptedDevice: Device {
         guard isLive else { throw .noSuchFileOrDirectory }
     }
 
+    func notify(_ code: NotifyCode, _ body: RawSpan) throws(Errno) {
+        whileNotifying(code)
+        let bytes = body.array
+        let refusal: Errno? = notifications.withLock { notifications in
+            notifications.arrived.append(Notified(code: code, body: bytes))
+            return notifications.script.isEmpty ? nil : notifications.script.removeFirst()
+        }
+        if let refusal { throw refusal }
+    }
+
     /// The registration that an id stands for.
     func registration(_ id: BackingID) -> Int? { backings.withLock { $0.live[id] } }
+}
+
+/// A notification as it arrived.
+struct Notified: Equatable {
+    var code: NotifyCode
+    var body: [UInt8]
 }
 
 /// What a session sent.
@@ -94,7 +122,12 @@ final class ScriptedLane: Lane {
         var replies: [Reply] = []
         var replyErrors: [Errno] = []
         var receiveErrors: [Errno] = []
+        var later: [Reply] = []
+        var laterErrors: [Errno] = []
     }
+
+    /// Signalled by each later reply.
+    let gotLater = DispatchSemaphore(value: 0)
 
     private let state = Mutex(State())
     private let capacity: Int
@@ -157,6 +190,33 @@ final class ScriptedLane: Lane {
         }
         if let failure { throw failure }
     }
+
+    func withReceived(_ body: (borrowing ReceivedRequest) -> Void) {
+        let request = state.withLock { $0.current }
+        body(ReceivedRequest(contiguous: request.raw))
+    }
+
+    func reply(to request: RequestID, error: Errno?, body: RawSpan) throws(Errno) {
+        let bytes = body.array
+        let failure: Errno? = state.withLock { state in
+            if !state.laterErrors.isEmpty { return state.laterErrors.removeFirst() }
+            state.later.append(Reply(unique: request.rawValue, error: error, body: bytes))
+            return nil
+        }
+        if let failure { throw failure }
+        gotLater.signal()
+    }
+
+    /// The replies that came in another way than by the thread that had the request in hand.
+    func takeLater() -> [Reply] {
+        state.withLock { state in
+            defer { state.later = [] }
+            return state.later
+        }
+    }
+
+    /// Makes the next of these fail.
+    func failLater(with error: Errno) { state.withLock { $0.laterErrors.append(error) } }
 
     func withReplyBody(_ body: (RawSpan) -> Void) {
         let written = state.withLock { $0.body }

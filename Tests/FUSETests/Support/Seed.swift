@@ -22,3 +22,6 @@ func seed(of test: String) -> UInt64 {
     print("\(test): SWIFT_FUSE_SEED=\(seed)")
     return seed
 }
+
+/// A number that the environment gives, as for a longer run.
+func environmentNumber(_ name: String) -> Int? { ProcessInfo.processInfo.environment[name].flatMap { Int($0) } }

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+//
+// One input is the messages of one connection after INIT, each with a length of two bytes before it. The fuzzer's inputs
+// go through a whole session: decoded, dispatched to a filesystem that fills what it is given, encoded, taken back where
+// nobody received the reply. A trap, or a reply that the kernel would refuse, is a finding.
+
+import CFuzzer
+import FUSE
+import FUSEWire
+import Logging
+import SystemPackage
+
+struct FillingFS: FileSystem {
+    var capabilities: Capabilities { [.doReaddirplus, .createSuppGroup, .securityCtx, .setxattrExt, .posixLocks] }
+    private var entry: Entry { Entry(node: 9, attributes: .file(inode: 9, size: 1)) }
+
+    func lookup(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) -> Entry {
+        precondition(name.count > 0)
+        return entry
+    }
+    func getattr(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
+        AttributesReply(.file(size: 1))
+    }
+    func setattr(_ node: NodeID, _ changes: AttributeChanges, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
+        AttributesReply(.file(size: changes.size ?? 1))
+    }
+    func readlink(_ node: NodeID, into target: inout OutputRawSpan, for request: Request) throws(Errno) { fill(&target) }
+    func mknod(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry { entry }
+    func mkdir(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry { entry }
+    func symlink(_ name: borrowing Name, in parent: NodeID, target: borrowing Name, for request: Request) throws(Errno) -> Entry { entry }
+    func link(_ node: NodeID, to newName: borrowing Name, in newParent: NodeID, for request: Request) throws(Errno) -> Entry { entry }
+    func create(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request) throws(Errno) -> Created {
+        Created(entry: entry, opened: Opened())
+    }
+    func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) { fill(&output) }
+    func write(_ file: OpenFile, at offset: UInt64, _ data: RawSpan, _ options: WriteOptions, for request: Request) throws(Errno) -> Int {
+        data.byteCount
+    }
+    func readdir(_ directory: OpenFile, from offset: DirectoryOffset, into entries: inout DirectoryWriter, for request: Request) throws(Errno) {
+        while entries.add("name", inode: 1, type: .regular, next: offset) {}
+    }
+    func readdirplus(
+        _ directory: OpenFile, from offset: DirectoryOffset, into entries: inout DirectoryPlusWriter, for request: Request
+    ) throws(Errno) {
+        let name: [UInt8] = [0x61]
+        // Safe: bytes have no padding.
+        while unsafe entries.add(name.span.bytes, entry: entry, inode: 1, type: .regular, next: offset) {}
+    }
+    func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
+        fill(&value)
+        return value.byteCount
+    }
+    func listxattr(_ node: NodeID, into names: inout OutputRawSpan, for request: Request) throws(Errno) -> Int { .max }
+    func poll(_ file: OpenFile, _ events: PollEvents, waker: PollWaker?, for request: Request) throws(Errno) -> PollEvents { events }
+    func ioctl(
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+    ) throws(Errno) -> Int32 {
+        fill(&output)
+        return Int32(truncatingIfNeeded: command.number)
+    }
+
+    private func fill(_ output: inout OutputRawSpan) {
+        // Safe: any bytes make an integer.
+        unsafe output.append(repeating: 0xab, count: output.freeCapacity, as: UInt8.self)
+    }
+}
+
+final class FuzzDevice: Device {
+    func makeLane() throws(Errno) -> any Lane { throw .tooManyOpenFiles }
+    func openBacking(_ map: BackingMap) throws(Errno) -> BackingID { throw .notPermitted }
+    func closeBacking(_ id: BackingID) throws(Errno) {}
+    func notify(_ code: NotifyCode, _ body: RawSpan) throws(Errno) {}
+}
+
+/// One thread uses it, but for `reply(to:error:body:)`, which keeps nothing.
+@safe final class FuzzLane: Lane, @unchecked Sendable {
+    private static let capacity = 1 << 16
+    private let room = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
+    private var messages: [[UInt8]]
+    private var current: [UInt8] = []
+    private var count = 0
+    private var isLossy = false
+
+    init(_ messages: [[UInt8]]) { self.messages = messages.reversed() }
+    deinit { unsafe room.deallocate() }
+
+    func receive() throws(Errno) -> Bool {
+        guard let next = messages.popLast() else { return false }
+        current = next
+        isLossy = next.count % 5 == 4
+        return true
+    }
+
+    func withRequest(_ body: (borrowing ReceivedRequest, inout OutputRawSpan) -> Disposition) -> Disposition {
+        let request = current
+        // Safe: the room outlives the span.
+        var output = unsafe OutputRawSpan(buffer: room, initializedCount: 0)
+        let disposition = body(ReceivedRequest(contiguous: request.raw), &output)
+        count = unsafe output.finalize(for: room)
+        return disposition
+    }
+
+    func reply(error: Errno?) throws(Errno) {
+        if let error { precondition((1...511).contains(error.rawValue), "the kernel would refuse \(error.rawValue)") }
+        if isLossy {
+            isLossy = false
+            throw .noSuchFileOrDirectory
+        }
+    }
+
+    func withReplyBody(_ body: (RawSpan) -> Void) {
+        // Safe: so many bytes were written.
+        body(unsafe RawSpan(_unsafeStart: room.baseAddress.unsafelyUnwrapped, byteCount: count))
+    }
+
+    func withReceived(_ body: (borrowing ReceivedRequest) -> Void) {
+        let request = current
+        body(ReceivedRequest(contiguous: request.raw))
+    }
+
+    func reply(to request: RequestID, error: Errno?, body: RawSpan) throws(Errno) { throw .noSuchFileOrDirectory }
+}
+
+extension [UInt8] {
+    var raw: RawSpan {
+        // Safe: bytes have no padding.
+        @_lifetime(borrow self) get { unsafe span.bytes }
+    }
+}
+
+@main
+struct SessionFuzz {
+    static func main() {
+        var count = CommandLine.argc
+        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = unsafe CommandLine.unsafeArgv
+        // Safe: the arguments live as long as the process.
+        _ = unsafe LLVMFuzzerRunDriver(&count, &arguments) { data, size in
+            // Safe: the fuzzer lends so many bytes for the call; they are copied.
+            SessionFuzz.run(unsafe Array(UnsafeBufferPointer(start: data, count: size)))
+            return 0
+        }
+    }
+
+    private static func run(_ input: [UInt8]) {
+        var messages = [initialize]
+        var rest = input[...]
+        while rest.count > 2 {
+            let length = Int(rest[rest.startIndex]) | Int(rest[rest.startIndex + 1]) << 8
+            rest = rest.dropFirst(2)
+            var message = Array(rest.prefix(length))
+            rest = rest.dropFirst(length)
+            // A wrong length is refused at once, so that nothing else would ever be reached: every fourth stays wrong.
+            if message.count >= 4, message.count % 4 != 3 {
+                for index in 0..<4 { message[index] = UInt8(truncatingIfNeeded: message.count >> (index * 8)) }
+            }
+            messages.append(message)
+        }
+        let lane = FuzzLane(messages)
+        var options = SessionOptions(logger: Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() })
+        options.passthrough = .off
+        guard let session = try? Session(FillingFS(), device: FuzzDevice(), lane: lane, options: options) else { return }
+        while (try? session.step(lane)) == true {}
+    }
+
+    private static let initialize: [UInt8] = {
+        let flags = InitFlags(rawValue: .max)
+        return bytes(InHeader(len: UInt32(InHeader.wireSize + InitIn.wireSize), opcode: Opcode.initialize.rawValue, unique: 2))
+            + bytes(InitIn(major: 7, minor: 45, max_readahead: 131072, flags: flags.low, flags2: flags.high))
+    }()
+
+    private static func bytes<T: WireStruct>(_ value: T) -> [UInt8] {
+        // Safe: a structure is plain bytes.
+        unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
+    }
+}

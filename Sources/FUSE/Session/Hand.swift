@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+//
+// What one thread has in hand, so that an interrupt finds its way to it: and to no request but its own.
+//
+// A signal hits a thread, not a request. Sent a moment too late it would interrupt the next request of that thread,
+// whose caller never asked for it. So thread and sender agree, each with one store and one load:
+//
+//     the thread, when a handler has returned:        the sender, under `aim`:
+//         request := none                                 isAimedAt := true
+//         isAimedAt? then wait for `aim`                  barrier in all threads (membarrier(2))
+//         receive the next request                        request still the one? then send
+//                                                         isAimedAt := false
+//
+// The barrier falls into the thread's stream of instructions somewhere. Is it after `request := none`, the sender sees
+// that and sends nothing. Is it before, then the thread's look at `isAimedAt` is after it too and sees true: the thread
+// waits until the signal is sent. The signal is then pending while the thread is inside the system call that receives
+// the next request, and is delivered at the latest when that returns: before the next handler. So the thread needs
+// neither lock nor fence of its own; the sender, which has all the time, pays for both. Within the thread the two
+// accesses stay in order because no compiler moves atomic accesses across each other.
+//
+// Ownership: `request`, `isDeferred` and `thread` are written by the thread alone. One thread at a time has a hand.
+
+import CLinux
+import Glibc
+import Synchronization
+
+/// What one thread serves at the moment.
+final class Hand: Sendable {
+    let lane: any Lane
+    /// The kernel's number of the thread.
+    private let thread: Int32
+    /// The `unique` of the request in hand; 0 for none, as no request has that.
+    private let request = Atomic<UInt64>(0)
+    private let isAimedAt = Atomic<Bool>(false)
+    private let aim = Mutex<Void>(())
+    /// Whether the handler has taken the duty to reply away from the thread.
+    private let isDeferred = Atomic<Bool>(false)
+
+    /// Of the calling thread.
+    init(_ lane: any Lane) {
+        self.lane = lane
+        thread = clinux_gettid()
+    }
+
+    var isOfThisThread: Bool { thread == clinux_gettid() }
+
+    func holds(_ unique: UInt64) -> Bool { request.load(ordering: .relaxed) == unique }
+
+    // MARK: The thread's part
+
+    func take(_ unique: UInt64) { request.store(unique, ordering: .relaxed) }
+
+    func putDown() { request.store(0, ordering: .relaxed) }
+
+    /// Before the next request is received.
+    func settle() { if isAimedAt.load(ordering: .acquiring) { aim.withLock { _ in } } }
+
+    /// From within the handler: somebody else replies.
+    func deferReply() { isDeferred.store(true, ordering: .relaxed) }
+
+    /// Whether somebody else replies to what the handler was called for.
+    func takeIsDeferred() -> Bool {
+        guard isDeferred.load(ordering: .relaxed) else { return false }
+        isDeferred.store(false, ordering: .relaxed)
+        return true
+    }
+
+    // MARK: The sender's part
+
+    /// Sends the thread a signal if it has just this request in hand.
+    func interrupt(_ unique: UInt64, with signal: Int32) {
+        aim.withLock { _ in
+            isAimedAt.store(true, ordering: .relaxed)
+            guard clinux_membarrier(CInt(CLINUX_MEMBARRIER_PRIVATE_EXPEDITED)) == 0 else {
+                // Cannot happen where registering for it succeeded.
+                isAimedAt.store(false, ordering: .releasing)
+                return
+            }
+            if request.load(ordering: .relaxed) == unique { _ = clinux_tgkill(getpid(), thread, signal) }
+            isAimedAt.store(false, ordering: .releasing)
+        }
+    }
+}

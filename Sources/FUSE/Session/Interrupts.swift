@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+//
+// Requests whose callers want to give up.
+//
+// The kernel sends INTERRUPT when a caller that waits for a reply gets a signal. It goes on waiting: what ends its wait is
+// the reply. So the handler has to come out of whatever it is blocked in, and it is told in two ways: its thread gets a
+// signal, whose handler does nothing, so that a blocking system call returns EINTR; and it can ask
+// (`Connection.isInterrupted`). A request whose reply is deferred has no thread: its filesystem is told.
+//
+// Life cycle of a mark: an INTERRUPT makes it, and the first signal goes out at once. The handler may not have blocked
+// yet and would sleep through that one: so a thread of its own repeats it, after 1, 2, 4 ... up to 100 milliseconds, for
+// as long as that very request is in hand. The thread ends with the last mark.
+//
+// An INTERRUPT can overtake its request, which another thread has read but not yet taken in hand; and it can come when
+// its request is done. Those two look alike from here, so the kernel is asked: answered with EAGAIN, an INTERRUPT comes
+// again if its request is still unanswered (`fuse_dev_do_write`). It looks for the request only among those that were read
+// by the same descriptor, so that all of them are tried; ENOENT from each means that there is nothing left to interrupt.
+// The answer is sent some 15 milliseconds after the INTERRUPT, which keeps the two from chasing each other.
+//
+// Locks: `state` holds the list of hands, the marks and the deferred requests. It is taken when threads come and go, for
+// interrupts, and for deferred replies; never for an ordinary request. No system call is made under it. `Hand.aim` is
+// taken after it was given back. `marks` is a hint for handlers that ask, hence relaxed: the lock decides.
+
+import CLinux
+import Logging
+import Synchronization
+import SystemPackage
+
+final class Interrupts: Sendable {
+    private struct Mark {
+        /// It was found, in a hand or deferred.
+        var wasFound = false
+        /// The filesystem was told: for deferred requests.
+        var isTold = false
+        var attempts = 0
+    }
+
+    private struct State {
+        var hands: [Hand] = []
+        var deferred: Set<UInt64> = []
+        var marks: [UInt64: Mark] = [:]
+        var isRepeating = false
+        var delay = 1
+    }
+
+    private enum Place {
+        case inHand(Hand)
+        case deferred(tell: Bool)
+        case over
+        case notYet
+        case unknown([Hand])
+    }
+
+    /// The signal for handlers; nil where there is none, and handlers must ask.
+    let signal: Int32?
+    private let logger: Logger
+    /// Tells the filesystem of a deferred request.
+    private let tell: @Sendable (RequestID) -> Void
+    private let state = Mutex(State())
+    private let marks = Atomic<Int>(0)
+    private let bell = Bell()
+
+    /// The kernel never has more waiting callers than there are threads; this is for what is no kernel.
+    private static let maximumMarks = 1 << 16
+    private static let longestDelay = 100
+    /// So many attempts find nothing before the kernel is asked.
+    private static let attemptsBeforeAsking = 4
+
+    init(signal: Int32?, logger: Logger, tell: @escaping @Sendable (RequestID) -> Void) {
+        self.signal = signal
+        self.logger = logger
+        self.tell = tell
+    }
+
+    // MARK: Who serves
+
+    /// The calling thread starts to serve by this lane.
+    func enter(_ lane: any Lane) -> Hand {
+        let hand = Hand(lane)
+        state.withLock { $0.hands.append(hand) }
+        return hand
+    }
+
+    func leave(_ hand: Hand) {
+        state.withLock { state in
+            if let index = state.hands.firstIndex(where: { $0 === hand }) { state.hands.swapAt(index, state.hands.count - 1) }
+            state.hands.removeLast()
+        }
+    }
+
+    /// Whether the calling thread serves requests of this connection.
+    var isOnServingThread: Bool { state.withLock { $0.hands.contains { $0.isOfThisThread } } }
+
+    /// Makes a request in hand a deferred one, and lends its lane. Nil where nobody has it in hand.
+    func deferReply(to request: RequestID) -> (any Lane)? {
+        state.withLock { state in
+            guard request.rawValue != 0, !state.deferred.contains(request.rawValue),
+                let hand = state.hands.first(where: { $0.holds(request.rawValue) })
+            else { return nil }
+            state.deferred.insert(request.rawValue)
+            hand.deferReply()
+            return hand.lane
+        }
+    }
+
+    /// It is not to be deferred after all: the thread that has it in hand replies.
+    func undefer(_ request: RequestID) {
+        state.withLock { state in
+            state.deferred.remove(request.rawValue)
+            _ = state.hands.first { $0.holds(request.rawValue) }?.takeIsDeferred()
+        }
+    }
+
+    /// A deferred request gets its reply.
+    func replied(to request: RequestID) {
+        state.withLock { state in
+            state.deferred.remove(request.rawValue)
+            if state.marks.removeValue(forKey: request.rawValue) != nil { marks.store(state.marks.count, ordering: .relaxed) }
+        }
+    }
+
+    /// How many deferred requests wait for their replies.
+    var deferredCount: Int { state.withLock { $0.deferred.count } }
+
+    // MARK: Who is interrupted
+
+    func isInterrupted(_ request: RequestID) -> Bool {
+        guard marks.load(ordering: .relaxed) > 0 else { return false }
+        return state.withLock { $0.marks[request.rawValue] != nil }
+    }
+
+    /// An INTERRUPT has come for this request.
+    func arrived(for unique: UInt64) {
+        let (isNew, starts) = state.withLock { state in
+            guard state.marks[unique] == nil, state.marks.count < Self.maximumMarks else { return (false, false) }
+            state.marks[unique] = Mark()
+            marks.store(state.marks.count, ordering: .relaxed)
+            state.delay = 1
+            defer { state.isRepeating = true }
+            return (true, !state.isRepeating)
+        }
+        guard isNew else { return }
+        pursue(unique)
+        guard starts else { return bell.ring() }
+        do throws(Errno) { try startThread { [self] in repeatUntilDone() } } catch {
+            state.withLock { $0.isRepeating = false }
+            logger.warning("an interrupt is told once only: no thread could be started: \(error)")
+        }
+    }
+
+    private func repeatUntilDone() {
+        while true {
+            let next: (uniques: [UInt64], delay: Int)? = state.withLock { state in
+                guard !state.marks.isEmpty else {
+                    state.isRepeating = false
+                    return nil
+                }
+                defer { state.delay = min(state.delay * 2, Self.longestDelay) }
+                return (Array(state.marks.keys), state.delay)
+            }
+            guard let next else { return }
+            // A new one shortens the wait of all, but does not put them off.
+            if bell.wait(milliseconds: next.delay) { bell.wait(milliseconds: 1) }
+            for unique in next.uniques { pursue(unique) }
+        }
+    }
+
+    private func pursue(_ unique: UInt64) {
+        switch state.withLock({ Self.place(of: unique, &$0, marks) }) {
+        case .inHand(let hand): if let signal { hand.interrupt(unique, with: signal) }
+        case .deferred(let isNews): if isNews { tell(RequestID(rawValue: unique)) }
+        case .unknown(let hands):
+            for hand in hands where askAgain(unique, hand.lane) { return }
+        case .over, .notYet: break
+        }
+    }
+
+    private static func place(of unique: UInt64, _ state: inout State, _ count: borrowing Atomic<Int>) -> Place {
+        guard var mark = state.marks[unique] else { return .over }
+        defer { count.store(state.marks.count, ordering: .relaxed) }
+        // First: a deferred request may still be in the hand of the thread whose handler deferred it.
+        if state.deferred.contains(unique) {
+            let isNews = !mark.isTold
+            mark.wasFound = true
+            mark.isTold = true
+            state.marks[unique] = mark
+            return .deferred(tell: isNews)
+        }
+        if let hand = state.hands.first(where: { $0.holds(unique) }) {
+            mark.wasFound = true
+            state.marks[unique] = mark
+            return .inHand(hand)
+        }
+        mark.attempts += 1
+        state.marks[unique] = mark
+        if !mark.wasFound, mark.attempts <= attemptsBeforeAsking { return .notYet }
+        state.marks[unique] = nil
+        return mark.wasFound ? .over : .unknown(state.hands)
+    }
+
+    /// Has the kernel send the INTERRUPT again, if its request came by this lane and is not answered.
+    private func askAgain(_ unique: UInt64, _ lane: any Lane) -> Bool {
+        // An INTERRUPT has the request's name and bit 0. Source: FUSE_INT_REQ_BIT in `fs/fuse/dev.c`.
+        do throws(Errno) {
+            try lane.reply(to: RequestID(rawValue: unique | 1), error: .resourceTemporarilyUnavailable, body: RawSpan())
+            return true
+        } catch {
+            return false
+        }
+    }
+}
