@@ -11,9 +11,10 @@
 // waiting. The last one to leave at the end of the connection stops the filesystem, and closes the pipe that `wait` and
 // the signal loop watch.
 //
-// Shared state: `waiting` counts threads inside `receive`. It is a hint for growing and shrinking and orders nothing, so
-// it is relaxed: read too low it makes a thread too many, which goes home again; it is never read too high for good, as
-// every worker counts itself out before it handles a request. `state` is behind a mutex that is taken when a worker
+// Shared state: `waiting` counts threads inside `receive` or on their way there: one that was just started counts, or a
+// busy machine, where it takes a while to get a processor, would start one for each request until then. It is a hint
+// for growing and shrinking and orders nothing, so it is relaxed: read too low it makes a thread too many, which goes
+// home again; it is never read too high for good, as every worker counts itself out before it handles a request. `state` is behind a mutex that is taken when a worker
 // comes or goes, never for a request; no system call is made under it.
 
 import Logging
@@ -89,7 +90,11 @@ final class WorkerPool<FS: FileSystem>: Sendable {
     }
 
     private func spawn(_ lane: any Lane) throws(Errno) {
-        try startThread { [self] in work(lane) }
+        waiting.add(1, ordering: .relaxed)
+        do throws(Errno) { try startThread { [self] in work(lane) } } catch {
+            waiting.subtract(1, ordering: .relaxed)
+            throw error
+        }
     }
 
     private func work(_ lane: any Lane) {
@@ -98,7 +103,6 @@ final class WorkerPool<FS: FileSystem>: Sendable {
         defer { session.interrupts.leave(hand) }
         do throws(Errno) {
             while true {
-                waiting.add(1, ordering: .relaxed)
                 let received: Bool
                 do throws(Errno) { received = try lane.receive() } catch {
                     waiting.subtract(1, ordering: .relaxed)
@@ -109,6 +113,7 @@ final class WorkerPool<FS: FileSystem>: Sendable {
                 if left == 0 { grow() }
                 guard try session.finish(lane, hand) else { return leave() }
                 if left >= limits.idle, goHome(lane) { return }
+                waiting.add(1, ordering: .relaxed)
             }
         } catch {
             session.logger.error("a thread stopped serving: \(error)")
