@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What Swift's Glibc module leaves out of Linux: variadic functions, system calls that glibc hides behind _GNU_SOURCE,
-// and those whose glibc wrappers act on every thread where the calling thread is meant. No logic.
+// and those whose glibc wrappers act on every thread where the calling thread is meant. No logic here; the few things
+// that take more than one call, or structures that Swift cannot see, are in CLinux.c.
 //
 // Every function here is the bare system call: it returns -1 and sets errno on failure.
 
