@@ -7,7 +7,7 @@ public import Synchronization
 ///     struct backing_entry {
 ///             uintptr_t next;         /* 0: a link, see Link */
 ///             uint32_t  key;          /* 8: place in the chain, never changes while anybody can see the entry */
-///             uint32_t  host_word;    /* 12: the host's to use */
+///             uint32_t  padding;      /* 12 */
 ///             uint32_t  count;        /* 16: references; one of them is the table's */
 ///             uint32_t  id;           /* 20: what the entry shows; 0: anonymous */
 ///     };
@@ -17,7 +17,7 @@ public import Synchronization
 public struct BackingEntry: ~Copyable {
     @usableFromInline let next: Atomic<UInt>
     @usableFromInline var key: OrderKey
-    public var hostWord: UInt32
+    @usableFromInline var padding: UInt32
     @usableFromInline let count: Atomic<UInt32>
     @usableFromInline let id: Atomic<UInt32>
 }
@@ -62,12 +62,13 @@ public struct EntryPointer: Equatable, @unchecked Sendable {
     @inlinable
     var shownID: UInt32 { unsafe pointer.pointee.id.load(ordering: .acquiring) }
 
-    /// A word that the table leaves alone. Plain memory: the host orders its uses.
-    @inlinable
-    public var hostWord: UInt32 {
-        get { unsafe pointer.pointee.hostWord }
-        nonmutating set { unsafe pointer.pointee.hostWord = newValue }
+    #if BACKING_TABLE_PLANT_RACE
+    /// Plain memory that the table leaves alone.
+    var padding: UInt32 {
+        get { unsafe pointer.pointee.padding }
+        nonmutating set { unsafe pointer.pointee.padding = newValue }
     }
+    #endif
 
     /// How many references there are. For tests and debugging: old by the time that the caller looks at it.
     @inlinable

@@ -5,7 +5,7 @@ extension BackingTable {
     ///
     /// The checks come in the order of the ioctl's contract: memory, room, and then the id.
     ///
-    /// - Parameter spare: a segment that the table may use; nil afterwards if it did. If the answer is `.needsMemory`,
+    /// `spare` is a segment that the table may use; nil afterwards if it did. If the answer is `.needsMemory`,
     ///   drop the lock, allocate one, and call again.
     @inlinable
     public func insertLocked(_ entry: EntryPointer, as choice: IDChoice, spare: inout SegmentPointer?) -> Insertion {

@@ -51,7 +51,7 @@ public struct BackingTable<Host: TableHost> {
     public let state: TableStatePointer
     public let host: Host
 
-    /// - Parameter state: a header that has been initialised.
+    /// `state` is a header that has been initialised.
     @inlinable
     public init(state: TableStatePointer, host: Host) {
         self.state = state
@@ -105,17 +105,23 @@ public struct BackingTable<Host: TableHost> {
         _ = entry.tryRetain()
     }
 
-    /// Drops a reference.
+    /// Drops a reference. True if it was the last.
     @inlinable
-    public func release(_ entry: EntryPointer) {
+    @discardableResult
+    public func release(_ entry: EntryPointer) -> Bool {
         host.observe(.access)
-        if entry.dropReference() { host.retire(entry) }
+        guard entry.dropReference() else { return false }
+        host.retire(entry)
+        return true
     }
 
     /// Empties the table: drops its references, each entry made anonymous first, and gives back all segments but the
     /// first. References that others own stay good. Nobody may be using the table, or use it afterwards.
+    /// - Returns: how many entries others own references to.
     @inlinable
-    public func dismantle() {
+    @discardableResult
+    public func dismantle() -> UInt32 {
+        var owned: UInt32 = 0
         var link = state.first.cell(0).current()
         while link != .end {
             if let sentinel = link.sentinel {
@@ -123,7 +129,7 @@ public struct BackingTable<Host: TableHost> {
             } else if let entry = link.entry {
                 link = entry.next.current()
                 entry.makeAnonymous()
-                release(entry)
+                if !release(entry) { owned = owned &+ 1 }
             }
         }
         state.first.cell(0).prepare(.end)
@@ -134,6 +140,7 @@ public struct BackingTable<Host: TableHost> {
             top.segment = nil
             free(segment, storeys: SentinelPath(number: 1 &<< level).storeys)
         }
+        return owned
     }
 
     /// Gives back a segment, and what it leads to if it is a directory. (Three storeys at most: the depth is bounded.)

@@ -48,7 +48,7 @@ public struct OrderKey: Equatable, Sendable {
     @inlinable
     init(bits: UInt32) { self.bits = bits }
 
-    /// - Parameter seed: a number that the server does not know, where ids that collide on purpose are a concern.
+    /// `seed` is a number that the server does not know, where ids that collide on purpose are a concern.
     @inlinable
     public init(_ id: EntryID, seed: UInt32) { self.init(mixing: id.rawValue, seed: seed) }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// The table for C, and so for Linux: compiled into the freestanding object alone (see Scripts/freestanding).
+// The table for C, and so for Linux: compiled into the freestanding object alone (see Kernel/object).
 #if BACKING_TABLE_ENTRY_POINTS
 
 // What the object needs from C, and all that it needs. `context` is the caller's, passed through.
@@ -34,7 +34,17 @@ struct CHost: TableHost {
         return unsafe SegmentPointer(address)
     }
 
-    func freeSegment(_ segment: SegmentPointer) { unsafe hostFreeSegment(context, segment.address) }
+    func freeSegment(_ segment: SegmentPointer) {
+        // Faults for a detector to find, in objects that are built to be found out.
+        #if BACKING_TABLE_PLANT_LEAK
+        guard segment.cell(0).current() == .end else { return }
+        #endif
+        unsafe hostFreeSegment(context, segment.address)
+        #if BACKING_TABLE_PLANT_USE_AFTER_FREE
+        segment.cell(0).prepare(.end)
+        #endif
+    }
+
     func beginRead() {}
     func endRead(_: Void) {}
     func retire(_ entry: EntryPointer) { unsafe hostRetire(context, entry.address) }
@@ -96,13 +106,15 @@ public func backingTableLookup(
     _ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRawPointer, _ id: UInt32
 ) -> UnsafeMutableRawPointer? {
     guard let id = EntryID(UInt64(id)) else { return nil }
-    return unsafe table(state, context).lookupInSection(id)?.address
-}
-
-/// One more reference, for who has one.
-@c(backing_entry_get)
-public func backingEntryGet(_ entry: UnsafeMutableRawPointer) {
-    _ = unsafe EntryPointer(entry).tryRetain()
+    let found = unsafe table(state, context).lookupInSection(id)
+    #if BACKING_TABLE_PLANT_RACE
+    // Another such fault: plain memory, written without the lock; often, since a sanitizer looks at one access in
+    // hundreds and then waits for another processor to make the same. (The id is read so that each is a write.)
+    if let found {
+        for _ in 0..<20_000 where found.id != nil { found.padding &+= 1 }
+    }
+    #endif
+    return unsafe found?.address
 }
 
 /// One reference less. If it was the last, `backing_host_retire` is called.
@@ -111,15 +123,10 @@ public func backingEntryPut(_ context: UnsafeMutableRawPointer, _ entry: UnsafeM
     if unsafe EntryPointer(entry).dropReference() { unsafe hostRetire(context, entry) }
 }
 
-/// The id that an entry shows, 0 if it is anonymous.
-@c(backing_entry_id)
-public func backingEntryID(_ entry: UnsafeMutableRawPointer) -> UInt32 {
-    unsafe EntryPointer(entry).shownID
-}
-
-/// Empties a table that nobody uses any more and gives back its segments, except for the first.
+/// Empties a table that nobody uses any more and gives back its segments, except for the first. How many entries somebody
+/// still has a reference to.
 @c(backing_table_dismantle)
-public func backingTableDismantle(_ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRawPointer) {
+public func backingTableDismantle(_ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRawPointer) -> UInt32 {
     unsafe table(state, context).dismantle()
 }
 

@@ -21,6 +21,8 @@ struct StressTests {
         do {
             var configuration = MapConfiguration()
             configuration.memory = memory.memory
+            // A reader may be stopped within a section, and what is retired meanwhile has to fit beside what is live.
+            if pages > 0 { configuration.maximumGarbage = pages / 2 }
             let map = try BackingMap<Payload>(configuration)
             // Always there: no lookup may miss them, whatever goes on around.
             let steady = (1...64).map { EntryID(UInt64($0 * 1001))! }

@@ -32,14 +32,12 @@ func setReferenceCount(of entry: EntryPointer, to count: UInt32) {
         let table = TestTable(capacity: 2)
         let entry = table.makeEntry()
         let other = table.makeEntry()
-        entry.hostWord = 0xABCD_EF01
         #expect(table.table.insert(entry, as: .server(0x1234_5678)) == .inserted(0x1234_5678))
         #expect(table.table.insert(other, as: .next) == .inserted(1))
         #expect(table.table.lookup(0x1234_5678) == entry)
         // Safe: within the entry.
         let address = unsafe entry.address
         #expect(unsafe address.load(fromByteOffset: 8, as: UInt32.self) == OrderKey(0x1234_5678, seed: 0).bits)
-        #expect(unsafe address.load(fromByteOffset: 12, as: UInt32.self) == 0xABCD_EF01)
         #expect(unsafe address.load(fromByteOffset: 16, as: UInt32.self) == 2)
         #expect(unsafe address.load(fromByteOffset: 20, as: UInt32.self) == 0x1234_5678)
         #expect(unsafe address.load(as: UInt.self) == entry.pointer.pointee.next.load(ordering: .relaxed))

@@ -13,15 +13,13 @@ void backing_table_init(void *state, void *first, uint32_t limit, uint32_t seed)
 int32_t backing_table_insert(void *state, void *context, void *entry, uint64_t wanted);
 void *backing_table_remove(void *state, void *context, uint32_t id);
 void *backing_table_lookup(void *state, void *context, uint32_t id);
-void backing_table_dismantle(void *state, void *context);
-void backing_entry_get(void *entry);
+uint32_t backing_table_dismantle(void *state, void *context);
 void backing_entry_put(void *context, void *entry);
-uint32_t backing_entry_id(void *entry);
 
 struct backing_entry {
 	uintptr_t next;
 	uint32_t key;
-	uint32_t host_word;
+	uint32_t padding;
 	uint32_t count;
 	uint32_t id;
 };
@@ -108,11 +106,11 @@ int main(void)
 	CHECK(backing_table_lookup(state, &host, 0x80000000u) == NULL);
 
 	found = backing_table_lookup(state, &host, 77);
-	CHECK(found == &entries[76] && found->count == 2 && found->id == 77 && backing_entry_id(found) == 77);
-	backing_entry_get(found);
+	CHECK(found == &entries[76] && found->count == 2 && found->id == 77);
+	CHECK(backing_table_lookup(state, &host, 77) == found && found->count == 3);
 	backing_entry_put(&host, found);
 	CHECK(backing_table_remove(state, &host, 77) == found);
-	CHECK(backing_entry_id(found) == 0 && backing_table_lookup(state, &host, 77) == NULL);
+	CHECK(found->id == 0 && backing_table_lookup(state, &host, 77) == NULL);
 	backing_entry_put(&host, found);
 	CHECK(host.retired == 0);
 	backing_entry_put(&host, found);
@@ -120,10 +118,14 @@ int main(void)
 
 	CHECK(backing_table_insert(state, &host, spare, 78) == -17);
 	CHECK(backing_table_insert(state, &host, spare, 0x7fffffff) == 0x7fffffff);
-	CHECK(backing_entry_id(spare) == 0x7fffffff);
+	CHECK(spare->id == 0x7fffffff);
 
-	backing_table_dismantle(state, &host);
-	CHECK(host.segments == 0 && host.retired == COUNT + 1);
+	/* A reference outlives the table, which tells of it. */
+	CHECK(backing_table_lookup(state, &host, 78) == &entries[77]);
+	CHECK(backing_table_dismantle(state, &host) == 1);
+	CHECK(host.segments == 0 && host.retired == COUNT);
+	backing_entry_put(&host, &entries[77]);
+	CHECK(host.retired == COUNT + 1);
 	free(state);
 	free(first);
 	printf("freestanding: runs: %d entries, the lock taken %d times\n", COUNT, host.locks);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /// The shortest list that it finds, by leaving out parts of this one, that still fails.
-func shrink<Step>(_ steps: [Step], fails: ([Step]) -> Bool) -> [Step] {
+public func shrink<Step>(_ steps: [Step], fails: ([Step]) -> Bool) -> [Step] {
     var shortest = steps
     var length = max(1, shortest.count / 2)
     while true {
