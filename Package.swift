@@ -13,6 +13,8 @@ let settings: [SwiftSetting] = {
     if Context.environment["SWIFT_FUSE_STRICT"] != nil {
         settings.append(.treatAllWarnings(as: .error))
     }
+    // Mounts that cannot be traced, to see what its being there costs: Scripts/debug-cost builds it to compare.
+    if Context.environment["SWIFT_FUSE_UNTRACED"] != nil { settings.append(.define("SWIFT_FUSE_UNTRACED")) }
     return settings
 }()
 
@@ -51,7 +53,7 @@ let package = Package(
         .target(name: "FUSE", dependencies: ["CLinux", "FUSEWire", logging, system], swiftSettings: settings + [lifetimes]),
         .target(name: "PassthroughFS", dependencies: ["CLinux", "FUSE", logging, system], swiftSettings: settings),
         .executableTarget(
-            name: "PassthroughCommand", dependencies: ["FUSE", "PassthroughFS", argumentParser, logging, system],
+            name: "PassthroughCommand", dependencies: ["CLinux", "FUSE", "PassthroughFS", argumentParser, logging, system],
             swiftSettings: settings),
 
         .executableTarget(

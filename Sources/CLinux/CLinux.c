@@ -4,25 +4,40 @@
 
 #include <linux/capability.h>
 #include <linux/stat.h>
+#include <sys/sysmacros.h>
+
+// The calling thread's own mask; -1: it shares the process's.
+static _Thread_local int own_mask = -1;
 
 int clinux_thread_umask(mode_t mask) {
     // CLONE_FS of linux/sched.h: what is unshared is also the working directory, which no thread of ours uses.
     enum { CLONE_FILESYSTEM_INFORMATION = 0x200 };
-    static _Thread_local int current = -1;
-    if (current == (int)mask) return 0;
-    if (current < 0 && syscall(SYS_unshare, CLONE_FILESYSTEM_INFORMATION) < 0) return -1;
+    if (own_mask == (int)mask) return 0;
+    if (own_mask < 0 && syscall(SYS_unshare, CLONE_FILESYSTEM_INFORMATION) < 0) return -1;
     umask(mask);
-    current = (int)mask;
+    own_mask = (int)mask;
     return 0;
 }
 
-int clinux_override_permissions(void) {
+void clinux_umask(mode_t mask) {
+    umask(mask);
+    if (own_mask >= 0) own_mask = (int)mask;
+}
+
+// 1 where it was otherwise, 0 where there was nothing to change.
+static int set_effective(int capability, int isOn) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2];
     if (syscall(SYS_capget, &header, data) < 0) return -1;
-    data[0].effective |= 1u << CAP_DAC_OVERRIDE;
-    return (int)syscall(SYS_capset, &header, data);
+    const uint32_t before = data[0].effective, bit = 1u << capability;
+    data[0].effective = isOn ? before | bit : before & ~bit;
+    if (data[0].effective == before) return 0;
+    return syscall(SYS_capset, &header, data) < 0 ? -1 : 1;
 }
+
+int clinux_override_permissions(void) { return set_effective(CAP_DAC_OVERRIDE, 1) < 0 ? -1 : 0; }
+int clinux_drop_fsetid(void) { return set_effective(CAP_FSETID, 0); }
+int clinux_raise_fsetid(void) { return set_effective(CAP_FSETID, 1); }
 
 int clinux_birth_time(int descriptor, int64_t *seconds, uint32_t *nanoseconds) {
     struct statx status;
@@ -30,4 +45,26 @@ int clinux_birth_time(int descriptor, int64_t *seconds, uint32_t *nanoseconds) {
     *seconds = status.stx_btime.tv_sec;
     *nanoseconds = status.stx_btime.tv_nsec;
     return (status.stx_mask & STATX_BTIME) != 0;
+}
+
+int clinux_known_status(int descriptor, struct stat *status) {
+    struct statx known;
+    const int flags = CLINUX_AT_EMPTY_PATH | CLINUX_AT_STATX_DONT_SYNC;
+    if (syscall(SYS_statx, descriptor, "", flags, STATX_BASIC_STATS, &known) < 0) return -1;
+    *status = (struct stat){
+        .st_dev = makedev(known.stx_dev_major, known.stx_dev_minor),
+        .st_ino = known.stx_ino,
+        .st_mode = known.stx_mode,
+        .st_nlink = known.stx_nlink,
+        .st_uid = known.stx_uid,
+        .st_gid = known.stx_gid,
+        .st_rdev = makedev(known.stx_rdev_major, known.stx_rdev_minor),
+        .st_size = (off_t)known.stx_size,
+        .st_blksize = known.stx_blksize,
+        .st_blocks = (blkcnt_t)known.stx_blocks,
+        .st_atim = {known.stx_atime.tv_sec, known.stx_atime.tv_nsec},
+        .st_mtim = {known.stx_mtime.tv_sec, known.stx_mtime.tv_nsec},
+        .st_ctim = {known.stx_ctime.tv_sec, known.stx_ctime.tv_nsec},
+    };
+    return 0;
 }

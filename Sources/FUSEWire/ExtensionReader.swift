@@ -102,7 +102,7 @@ public struct SecurityContextReader: ~Escapable {
     /// How many are still to come.
     public private(set) var remaining: UInt32
 
-    /// - Parameter count: `SecctxHeader.nr_secctx`.
+    /// `count` is `SecctxHeader.nr_secctx`.
     @_lifetime(copy bytes)
     public init(_ bytes: RawSpan, count: UInt32) {
         reader = WireReader(bytes)

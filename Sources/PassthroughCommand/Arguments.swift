@@ -9,3 +9,5 @@ public import PassthroughFS
 extension SessionOptions.Passthrough: ExpressibleByArgument {}
 extension PassthroughOptions.Cache: ExpressibleByArgument {}
 extension PassthroughOptions.Submounts: ExpressibleByArgument {}
+extension PassthroughOptions.Locks: ExpressibleByArgument {}
+extension PassthroughOptions.Appends: ExpressibleByArgument {}

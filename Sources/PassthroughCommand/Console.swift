@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 
 import ArgumentParser
-import FUSE
-import Logging
 import SystemPackage
 
 /// What the command says to its user.
@@ -24,31 +22,8 @@ enum Console {
         }
     }
 
-    static func logger(verbose: Bool) -> Logger {
-        var logger = Logger(label: "passthroughfs") { _ in ConsoleLogHandler() }
-        logger.logLevel = verbose ? .debug : .notice
-        return logger
-    }
-
     private static func print(_ text: String, to descriptor: FileDescriptor) {
         // Nobody may be listening any more: then there is nobody to tell.
         _ = try? descriptor.writeAll((text + "\n").utf8)
-    }
-}
-
-/// One line a message, as command-line tools write them: no time, no label.
-struct ConsoleLogHandler: LogHandler {
-    var logLevel = Logger.Level.notice
-    var metadata: Logger.Metadata = [:]
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-        let remedy = event.metadata?["remedy"].map { " (\($0))" } ?? ""
-        let level = event.level >= .warning ? "\(event.level): " : ""
-        Console.complain("\(level)\(event.message)\(remedy)")
     }
 }

@@ -17,7 +17,7 @@ struct DemoCommand: ParsableCommand {
     var size: Int = 128
 
     @Option(help: "Where to make the temporary directory.")
-    var directory: String = "/tmp"
+    var directory: String = TemporaryPlace.usualDirectory
 
     func validate() throws {
         guard 1...4096 ~= size else { throw ValidationError("--size takes a number of MiB from 1 to 4096") }
@@ -46,17 +46,14 @@ struct DemoCommand: ParsableCommand {
     private func serve(
         _ name: String, _ passthrough: SessionOptions.Passthrough, _ place: TemporaryPlace, _ workload: DemoWorkload
     ) throws -> DemoRow {
-        var options = MountOptions(logger: Console.logger(verbose: false))
+        var options = MountOptions(logger: MessageLog(nil).logger(verbose: false))
         options.subtype = "passthroughfs"
         options.source = place.path("source")
         options.session.passthrough = passthrough
         let mirror = try PassthroughFS(
             source: FilePath(place.path("source")), options: PassthroughOptions(passthrough: passthrough != .off))
         let mount = try Mount(mirror, at: FilePath(place.path("mountpoint")), options: options)
-        defer {
-            try? mount.detach()
-            mount.wait()
-        }
+        defer { mount.endTrial() }
         let speed = try workload.run(in: place.path("mountpoint"))
         let counters = mount.session.counters
         return DemoRow(name: name, speed, requests: .init(reads: counters[.read], writes: counters[.write]))

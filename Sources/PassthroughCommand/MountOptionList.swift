@@ -3,50 +3,111 @@
 import ArgumentParser
 import FUSE
 
-/// One `-o` list, as `mount(8)` takes them. Later ones win.
+/// What the `-o` lists of a command line ask for. It starts with the defaults of `mount(8)`: rw, suid, dev, exec, async,
+/// relatime.
+struct MountRequest {
+    var options: MountOptions
+    /// A mounted filesystem is to be changed. `mount -o remount` comes here by `mount.fuse3`.
+    var isRemount = false
+    /// Words about access times. They are kept by the mount that the source is on.
+    var accessTimes: AccessTimes?
+    /// Words that only root's mounts can follow.
+    var privileged: Set<String> = []
+
+    enum AccessTimes: String { case noatime, nodiratime, strictatime }
+
+    init(_ options: MountOptions) {
+        self.options = options
+        self.options.suid = true
+        self.options.dev = true
+    }
+}
+
+/// One `-o` list, as `mount(8)` takes them. Of words that contradict each other the last one wins.
 struct MountOptionList: Sendable {
-    private let changes: [@Sendable (inout MountOptions) -> Void]
+    private typealias Change = @Sendable (inout MountRequest) -> Void
+
+    private let changes: [Change]
 
     /// What each word does.
-    private static let words: [(name: String, change: @Sendable (inout MountOptions) -> Void)] = [
-        ("ro", { $0.readOnly = true }), ("rw", { $0.readOnly = false }),
-        ("suid", { $0.suid = true }), ("nosuid", { $0.suid = false }),
-        ("dev", { $0.dev = true }), ("nodev", { $0.dev = false }),
-        ("exec", { $0.exec = true }), ("noexec", { $0.exec = false }),
-        ("atime", { $0.noatime = false }), ("noatime", { $0.noatime = true }),
-        ("sync", { $0.sync = true }), ("async", { $0.sync = false }), ("dirsync", { $0.dirsync = true }),
-        ("allow_other", { $0.allowOther = true }),
-        ("default_permissions", { $0.defaultPermissions = true }),
-        // What /etc/fstab may hold besides: they speak to mount(8) and to the boot, not to a filesystem.
-        ("defaults", { _ in }), ("auto", { _ in }), ("noauto", { _ in }), ("nofail", { _ in }), ("_netdev", { _ in }),
+    private static let words: [(name: String, change: Change)] = [
+        ("ro", { $0.options.readOnly = true }), ("rw", { $0.options.readOnly = false }),
+        ("suid", { $0.options.suid = true; $0.privileged.insert("suid") }),
+        ("nosuid", { $0.options.suid = false; $0.privileged.remove("suid") }),
+        ("dev", { $0.options.dev = true; $0.privileged.insert("dev") }),
+        ("nodev", { $0.options.dev = false; $0.privileged.remove("dev") }),
+        ("exec", { $0.options.exec = true }), ("noexec", { $0.options.exec = false }),
+        ("atime", { $0.noteAccessTimes(nil) }), ("noatime", { $0.noteAccessTimes(.noatime) }),
+        ("diratime", { $0.noteAccessTimes(nil) }), ("nodiratime", { $0.noteAccessTimes(.nodiratime) }),
+        ("relatime", { $0.noteAccessTimes(nil) }), ("strictatime", { $0.noteAccessTimes(.strictatime) }),
+        ("async", { _ in }),
+        ("allow_other", { $0.options.allowOther = true }),
+        ("default_permissions", { $0.options.defaultPermissions = true }),
+        ("remount", { $0.isRemount = true }),
     ]
 
-    static var names: String {
-        words.map(\.name).prefix { $0 != "defaults" }.joined(separator: ", ") + ", fsname=NAME, subtype=NAME"
-    }
+    /// What implies other words: `mount(8)` lets others mount, and does not trust them.
+    private static let implying: [String: Change] = [
+        "user": { $0.distrust(programs: true) }, "users": { $0.distrust(programs: true) },
+        "owner": { $0.distrust(programs: false) }, "group": { $0.distrust(programs: false) },
+    ]
+
+    /// What `/etc/fstab` and `mount(8)` may name besides: it speaks to them and to the boot, or says what is so anyway.
+    private static let ignored: Set<String> = [
+        "defaults", "auto", "noauto", "nofail", "nouser", "nousers", "noowner", "nogroup", "_netdev", "silent", "loud",
+        "norelatime", "nostrictatime", "lazytime", "nolazytime",
+    ]
+
+    /// As those, with a value. The last ones are what a mounted filesystem shows of itself, which a remount repeats.
+    private static let ignoredPairs: Set<String> = [
+        "user", "comment", "uhelper", "helper", "user_id", "group_id", "rootmode", "max_read", "blksize",
+    ]
+
+    static var names: String { words.map(\.name).joined(separator: ", ") + ", fsname=NAME, subtype=NAME" }
 
     init(argument: String) throws {
-        changes = try argument.split(separator: ",").map { word in
-            guard let change = Self.change(for: word) else {
-                throw ValidationError("unknown mount option '\(word)'; known are \(Self.names)")
-            }
-            return change
-        }
+        changes = try argument.split(separator: ",").compactMap { word in try Self.change(for: String(word)) }
     }
 
-    private static func change(for word: Substring) -> (@Sendable (inout MountOptions) -> Void)? {
+    private static func change(for word: String) throws -> Change? {
         if let known = words.first(where: { $0.name == word }) { return known.change }
-        if word.hasPrefix("x-") { return { _ in } }
+        if let implying = implying[word] { return implying }
+        if ignored.contains(word) || word.hasPrefix("x-") || word.hasPrefix("X-") { return nil }
         let pair = word.split(separator: "=", maxSplits: 1).map { String($0) }
-        guard pair.count == 2 else { return nil }
-        switch pair[0] {
-        case "fsname": return { $0.source = pair[1] }
-        case "subtype": return { $0.subtype = pair[1] }
-        default: return nil
+        if pair.count == 2 {
+            switch pair[0] {
+            case "fsname": return { $0.options.source = pair[1] }
+            case "subtype": return { $0.options.subtype = pair[1] }
+            case let name where ignoredPairs.contains(name): return nil
+            default: break
+            }
         }
+        if word == "dirsync" {
+            throw ValidationError("mount option 'dirsync': FUSE does nothing of the kind (mount the source's filesystem with it)")
+        }
+        // Where the kernel writes to the source's file, only what that one's filesystem is mounted with counts; and what is made,
+        // renamed or removed would not be synchronous in any case.
+        if word == "sync" {
+            throw ValidationError("mount option 'sync': it would not hold for files that are passed through (mount the source's filesystem with it)")
+        }
+        throw ValidationError("unknown mount option '\(word)' (known are \(names))")
     }
 
-    func apply(to options: inout MountOptions) {
-        for change in changes { change(&options) }
+    func apply(to request: inout MountRequest) {
+        for change in changes { change(&request) }
+    }
+}
+
+extension MountRequest {
+    fileprivate mutating func noteAccessTimes(_ word: AccessTimes?) {
+        accessTimes = word
+        options.noatime = word == .noatime
+    }
+
+    fileprivate mutating func distrust(programs: Bool) {
+        options.suid = false
+        options.dev = false
+        if programs { options.exec = false }
+        privileged = []
     }
 }

@@ -8,11 +8,19 @@ struct PassthroughCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "passthroughfs",
         abstract: "Mounts a directory somewhere else; the kernel reads and writes the files itself.",
-        subcommands: [MountCommand.self, UnmountCommand.self, StatsCommand.self, CheckCommand.self, DemoCommand.self])
+        discussion: """
+            'passthroughfs SOURCE MOUNTPOINT -o option,...' is short for 'passthroughfs mount': that is how mount(8) and \
+            /etc/fstab call it, for the type fuse.passthroughfs.
+            """,
+        version: "passthroughfs 0.1.0",
+        subcommands: [MountCommand.self, UnmountCommand.self, StatsCommand.self, CheckCommand.self, DemoCommand.self],
+        defaultSubcommand: MountCommand.self)
 
     /// Exit status: 0, 1 where something failed, 2 for wrong usage, 128 and the signal's number where one ended it.
     static func main() {
+        Surroundings.settle()
         do {
+            guard CommandLine.argc > 1 else { return Console.say(helpMessage()) }
             var command = try parseAsRoot()
             try command.run()
         } catch {

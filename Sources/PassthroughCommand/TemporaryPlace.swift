@@ -6,6 +6,13 @@ import SystemPackage
 
 /// A temporary directory with empty directories in it.
 struct TemporaryPlace {
+    /// Where temporary directories are made, unless it is said. Source: `environ(7)`.
+    static var usualDirectory: String {
+        // Safe: the environment is not changed by this program.
+        guard let directory = unsafe getenv("TMPDIR") else { return "/tmp" }
+        return unsafe String(cString: directory)
+    }
+
     private let root: String
     private let names: [String]
 

@@ -15,6 +15,11 @@ struct UnmountCommand: ParsableCommand {
     var lazy = false
 
     func run() throws {
-        try Console.run { try unmount(FilePath(mountpoint), lazily: lazy) }
+        try Console.run {
+            let connection = try? MountTable.topmost(atMountpoint: FilePath(mountpoint))?.connection
+            try unmount(FilePath(mountpoint), lazily: lazy)
+            // A server that was killed did not get to removing its socket.
+            if let connection { StatsSocket.removeAbandoned(connection) }
+        }
     }
 }

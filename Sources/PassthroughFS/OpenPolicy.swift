@@ -21,14 +21,14 @@ public enum OpenDecision: Hashable, Sendable {
     /// kernel.
     case throughDaemon
     /// The kernel reads and writes the source's file by itself, where it can. What is open of a file already decides for
-    /// later opens of it: see ``Opened/IO``.
+    /// later opens of it: see `Opened.IO`.
     case passThrough
 }
 
 /// What a policy is asked.
 public struct OpenQuestion: ~Copyable {
     public let open: OpenRequest
-    /// Who asks: ``Request/caller``.
+    /// Who asks: `Request.caller`.
     public let request: Request
     /// The file in the source; where it is to be created, the directory that it comes into. An `O_PATH` descriptor: good
     /// for `fstat` and the like, for the time of the call.

@@ -8,18 +8,20 @@ extension PassthroughFS {
     /// The inode's, also for an open file: its own descriptor could say nothing else.
     public func getattr(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
         let inode = try inodes.pin(node)
-        return try attributes(of: inode)
+        return try attributes(of: inode, node)
     }
 
     public func statx(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
         let inode = try inodes.pin(node)
-        var reply = try attributes(of: inode)
+        var reply = try attributes(of: inode, node)
         reply.attributes.created = try SystemCall.birthTime(of: inode.descriptor)
         return reply
     }
 
-    private func attributes(of inode: borrowing Inode) throws(Errno) -> AttributesReply {
-        AttributesReply(shown(try SystemCall.status(of: inode.descriptor)), timeout: timeout)
+    private func attributes(of inode: borrowing Inode, _ node: NodeID) throws(Errno) -> AttributesReply {
+        let status = try SystemCall.status(of: inode.descriptor)
+        if status.st_nlink == 0 { dropBacking(of: node) }
+        return AttributesReply(shown(status), timeout: timeout)
     }
 
     /// Several changes in one request are made one after the other, where natively they are one; the kernel hardly sends
@@ -56,7 +58,7 @@ extension PassthroughFS {
         if changes.accessed != nil || changes.modified != nil {
             try SystemCall.setTimes(inode.descriptor, timespec(changes.accessed), timespec(changes.modified))
         }
-        return try attributes(of: inode)
+        return try attributes(of: inode, node)
     }
 
     public func access(_ node: NodeID, _ mode: AccessCheck, for request: Request) throws(Errno) {

@@ -45,8 +45,27 @@ extension PassthroughFS {
     /// it waits meanwhile. Slow, and for rare cases alone.
     func isMember(_ request: Request, of group: GroupID) -> Bool {
         if request.caller.isRoot || request.caller.group == group { return true }
-        guard request.caller.process > 0, let status = try? SystemCall.text(of: "/proc/\(request.caller.process)/status") else { return false }
-        let groups = status.split(separator: "\n").first { $0.hasPrefix("Groups:") }
-        return groups?.split(whereSeparator: \.isWhitespace).dropFirst().contains { UInt32($0) == group.rawValue } ?? false
+        return status(of: request.caller, "Groups:")?.contains { UInt32($0) == group.rawValue } ?? false
+    }
+
+    /// Whether the caller has CAP_FSETID, as root usually does. Slow, as above.
+    ///
+    /// In a user namespace of their own people have all capabilities, which are worth nothing here.
+    func mayKeepPrivileges(_ request: Request) -> Bool {
+        guard isSeen(request.caller), let effective = status(of: request.caller, "CapEff:")?.first.flatMap({ UInt64($0, radix: 16) }),
+            let namespace = SystemCall.path(at: "/proc/\(request.caller.process)/ns/user")
+        else { return request.caller.isRoot }
+        return effective & 1 << 4 != 0 && namespace == SystemCall.path(at: "/proc/self/ns/user")
+    }
+
+    /// Whether `/proc` shows the caller by its number: one who acts as the same user, as far as that goes.
+    func isSeen(_ caller: Caller) -> Bool {
+        status(of: caller, "Uid:")?.last.flatMap { UInt32($0) } == caller.user.rawValue
+    }
+
+    /// The words of a line of the caller's `/proc/PID/status`; nil where that is not to be seen.
+    private func status(of caller: Caller, _ name: String) -> [Substring]? {
+        guard caller.process > 0, let text = try? SystemCall.text(of: "/proc/\(caller.process)/status") else { return nil }
+        return text.split(separator: "\n").first { $0.hasPrefix(name) }?.split(whereSeparator: \.isWhitespace).dropFirst().map { $0 }
     }
 }

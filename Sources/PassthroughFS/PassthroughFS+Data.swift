@@ -25,16 +25,44 @@ extension PassthroughFS {
             let inode = try inodes.pin(file.node)
             try killPrivileges(of: inode, for: request, andCapabilities: false)
         }
-        if options.contains(.append) { return try SystemCall.append(open.descriptor, data) }
-        return try SystemCall.write(open.descriptor, at: offset, data)
+        if options.contains(.fromCache) { return try writeBack(open.descriptor, at: offset, data) }
+        let flags = try syncFlags(options, open.descriptor)
+        if options.contains(.append) { return try SystemCall.append(open.descriptor, data, flags) }
+        return try SystemCall.write(open.descriptor, at: offset, data, flags)
+    }
+
+    /// What a write is to do that the descriptor does not do anyway: it has what its file was opened with, and a single write
+    /// may ask for more. Not more than needed, for some files take no such words (of procfs).
+    private func syncFlags(_ options: WriteOptions, _ file: FileDescriptor) throws(Errno) -> SystemCall.WriteFlags {
+        guard options.contains(.dataSync) else { return [] }
+        let done = try SystemCall.flags(of: file)
+        if options.contains(.sync) { return done & O_SYNC == O_SYNC ? [] : .sync }
+        return done & O_DSYNC != 0 ? [] : .dataSync
+    }
+
+    /// Writes cached pages: all of them, for the kernel takes no notice of a short answer (`fuse_writepage_end`).
+    ///
+    /// What was stored through a mapping took no file capabilities away, so its being written back must not either.
+    private func writeBack(_ file: FileDescriptor, at offset: Int64, _ data: RawSpan) throws(Errno) -> Int {
+        var done = SystemCall.hasCapabilities(file) ? SystemCall.store(file, at: offset, data) : 0
+        while done < data.byteCount {
+            let written = try SystemCall.write(file, at: offset &+ Int64(done), data.extracting(done..<data.byteCount))
+            guard written > 0 else { throw .ioError }
+            done &+= written
+        }
+        return done
     }
 
     public func flush(_ file: OpenFile, owner: LockOwner, for request: Request) throws(Errno) {
+        locks?.flush(file, owner: owner)
         let open = try openFiles.pin(file.handle, .file)
         try relief.relieving { () throws(Errno) in try SystemCall.flush(open.descriptor) }
     }
 
-    public func release(_ file: OpenFile, for request: Request) { openFiles.close(file.handle, .file) }
+    public func release(_ file: OpenFile, for request: Request) {
+        locks?.release(file)
+        openFiles.close(file.handle, .file)
+    }
 
     public func fsync(_ file: OpenFile, dataOnly: Bool, for request: Request) throws(Errno) {
         let open = try openFiles.pin(file.handle, .file)
@@ -52,7 +80,8 @@ extension PassthroughFS {
         // SEEK_DATA and SEEK_HOLE; the kernel does the others by itself.
         guard whence == 3 || whence == 4 else { throw .invalidArgument }
         let open = try openFiles.pin(file.handle, .file)
-        return try SystemCall.seek(open.descriptor, to: offset.fileOffset, whence)
+        // Also before the start of the file: that the source has its own word for.
+        return try SystemCall.seek(open.descriptor, to: Int64(bitPattern: offset), whence)
     }
 
     /// Passes on what reads and sets attribute flags (`chattr(1)`, project ids), which the source then checks for itself. All
@@ -77,9 +106,9 @@ extension PassthroughFS {
         length: UInt64, flags: UInt64, for request: Request
     ) throws(Errno) -> UInt64 {
         guard flags <= UInt64(UInt32.max) else { throw .invalidArgument }
-        // The answer carries 32 bits: a longer copy is done in parts.
         let from = try openFiles.pin(source.handle, .file)
         let to = try openFiles.pin(destination.handle, .file)
+        // No call copies more than MAX_RW_COUNT of linux/fs.h: a longer copy is done in parts.
         return try SystemCall.copy(
             from: from.descriptor, at: sourceOffset.fileOffset, to: to.descriptor, at: destinationOffset.fileOffset,
             length: Int(min(length, 0x7fff_f000)), flags: UInt32(flags))

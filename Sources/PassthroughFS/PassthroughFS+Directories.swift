@@ -54,7 +54,7 @@ extension PassthroughFS {
     }
 
     private func entry(_ entry: SourceEntry, in directory: FileDescriptor) throws(Errno) -> Entry {
-        try self.entry(taking: relief.relieving { () throws(Errno) in try entry.find(in: directory) })
+        try self.entry(in: directory) { (directory) throws(Errno) in try entry.find(in: directory) }
     }
 
     public func releasedir(_ directory: OpenFile, for request: Request) { openFiles.close(directory.handle, .directory) }

@@ -5,8 +5,8 @@ import Glibc
 import SystemPackage
 
 // An inode is found by its handle as long as it exists, and without a name it exists as long as somebody holds it. So
-// before a known inode loses its last name through the mount its descriptor is opened, and kept until the kernel forgets
-// the inode: open files, working directories and mappings of it go on.
+// before a known inode loses its last name through the mount it is opened, and held until the kernel forgets it: open
+// files, working directories and mappings of it go on.
 //
 // The kernel holds the inode's lock during the removal of a name, so two last names cannot go at once through this mount.
 // What others remove in the source at the same time is theirs: ESTALE, where no descriptor happens to be open.

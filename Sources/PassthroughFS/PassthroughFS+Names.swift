@@ -20,15 +20,37 @@ extension PassthroughFS {
 
     /// What a name stands for, with one lookup more.
     private func entry(_ name: borrowing Name, in directory: borrowing Inode) throws(Errno) -> Entry {
-        try entry(taking: relief.relieving { () throws(Errno) in try SystemCall.find(name, in: directory.descriptor) })
+        try entry(in: directory.descriptor) { (directory) throws(Errno) in try SystemCall.find(name, in: directory) }
+    }
+
+    /// What a name stands for, with one lookup more. Where that is this mirror itself, mounted within its source, it is
+    /// the directory that it is mounted on.
+    func entry(
+        in directory: FileDescriptor, _ find: (FileDescriptor) throws(Errno) -> FileDescriptor
+    ) throws(Errno) -> Entry {
+        let found = try relief.relieving { () throws(Errno) in try find(directory) }
+        // What the kernel knows will do: finding the name has asked whoever there is to ask.
+        let status = try statusOrClose(found)
+        guard isSelf(status) else { return try entry(taking: found, status) }
+        SystemCall.close(found)
+        let beneath = try relief.relieving { () throws(Errno) in try findBeneath(directory, find) }
+        return try entry(taking: beneath, statusOrClose(beneath))
+    }
+
+    private func statusOrClose(_ found: FileDescriptor) throws(Errno) -> stat {
+        do throws(Errno) { return try SystemCall.knownStatus(of: found) } catch {
+            SystemCall.close(found)
+            throw error
+        }
     }
 
     /// What an `O_PATH` descriptor stands for, with one lookup more. Takes it over.
-    func entry(taking found: FileDescriptor) throws(Errno) -> Entry {
-        let status: stat
+    func entry(taking found: FileDescriptor) throws(Errno) -> Entry { try entry(taking: found, statusOrClose(found)) }
+
+    /// As above, for what is known of it already.
+    private func entry(taking found: FileDescriptor, _ status: stat) throws(Errno) -> Entry {
         let handle: InodeHandle
         do {
-            status = try SystemCall.status(of: found)
             handle = try self.handle(of: found, status)
         } catch {
             SystemCall.close(found)
@@ -38,11 +60,16 @@ extension PassthroughFS {
             device: UInt64(status.st_dev), inode: UInt64(status.st_ino), type: status.st_mode & S_IFMT, descriptor: found,
             handle: handle)
         // It may be given a name, or not: until then it must not go.
-        if status.st_nlink == 0 { try inodes.keep(node) }
+        if status.st_nlink == 0 {
+            do { try inodes.keep(node) } catch {
+                inodes.forget(node, lookups: 1)
+                throw error
+            }
+        }
         return entry(node, status)
     }
 
-    private func entry(_ node: NodeID, _ status: stat) -> Entry {
+    func entry(_ node: NodeID, _ status: stat) -> Entry {
         Entry(node: node, attributes: shown(status), entryTimeout: timeout, attributesTimeout: timeout)
     }
 
@@ -114,6 +141,7 @@ extension PassthroughFS {
             stopKeeping(kept)
             throw error
         }
+        if let kept { dropBacking(of: kept) }
     }
 
     public func rename(
@@ -137,5 +165,6 @@ extension PassthroughFS {
             stopKeeping(kept)
             throw error
         }
+        if let kept { dropBacking(of: kept) }
     }
 }

@@ -23,7 +23,7 @@ extension PassthroughFS {
             SystemCall.close(file)
             throw error
         }
-        return try opened(file, node, inode, decision, open)
+        return try opened(file, node, inode, decision, open, for: request)
     }
 
     /// Always creates: O_EXCL, so that the file is the caller's own. Where there is one already, the kernel did not know,
@@ -67,26 +67,35 @@ extension PassthroughFS {
     /// through the name: that may be another's by now.
     private func created(_ file: FileDescriptor, _ open: OpenRequest, for request: Request) throws(Errno) -> Created {
         let entry: Entry
+        let inode: Inode
         do {
             try SystemCall.serveAnyOffset(file, open.flags)
             entry = try self.entry(taking: relief.relieving { () throws(Errno) in try SystemCall.find(file) })
+            inode = try pinOrForget(entry.node)
         } catch {
             SystemCall.close(file)
             throw error
         }
         do {
-            let inode = try inodes.pin(entry.node)
             let decision = decide(open, inode.descriptor, for: request)
-            return Created(entry: entry, opened: try opened(file, entry.node, inode, decision, open))
+            return Created(entry: entry, opened: try opened(file, entry.node, inode, decision, open, for: request))
         } catch {
             inodes.forget(entry.node, lookups: 1)
             throw error
         }
     }
 
+    private func pinOrForget(_ node: NodeID) throws(Errno) -> Inode {
+        do { return try inodes.pin(node) } catch {
+            inodes.forget(node, lookups: 1)
+            throw error
+        }
+    }
+
     /// The answer for an open file. Takes its descriptor over.
     private func opened(
-        _ file: FileDescriptor, _ node: NodeID, _ inode: borrowing Inode, _ decision: OpenDecision, _ open: OpenRequest
+        _ file: FileDescriptor, _ node: NodeID, _ inode: borrowing Inode, _ decision: OpenDecision, _ open: OpenRequest,
+        for request: Request
     ) throws(Errno) -> Opened {
         let io: Opened.IO
         var holdsInode = false
@@ -98,7 +107,7 @@ extension PassthroughFS {
         // kept by the kernel would make running the source's file fail with ETXTBSY, and a remount read-only with EBUSY.
         case .passThrough:
             holdsInode = true
-            io = .passthrough(inode.descriptor, otherwise: options.cache == .none ? .direct : .cached)
+            io = passedThrough(inode, open, for: request)
         case .throughDaemon:
             switch options.cache {
             case .auto: io = .cached
@@ -107,14 +116,25 @@ extension PassthroughFS {
             }
         }
         // Right without FLUSH: where nothing was written nothing can fail to be, and where the source's filesystem has no
-        // flush of its own, close(2) reports nothing natively either. POSIX locks are the kernel's: it drops them without
-        // asking. Filesystems mounted within the source are asked: who knows what they are.
-        let skipsFlush = open.accessMode == .readOnly || closesSilently && inode.device == device
+        // flush of its own, close(2) reports nothing natively either. POSIX locks that are the kernel's it drops without
+        // asking; of those on the source it tells by FLUSH. Filesystems mounted within the source are asked: who knows what they are.
+        let isSilent = open.accessMode == .readOnly || closesSilently && inode.device == device
         // Evicting is a close: where that can report an error, which is to be the user's, it must not be done early.
         let handle = try openFiles.insert(
-            file, .file, of: node, flags: sourceFlags(open) & ~O_TRUNC, kept: !mayOpenAgain || !skipsFlush,
+            file, .file, of: node, flags: sourceFlags(open) & ~O_TRUNC, kept: !mayOpenAgain || !isSilent,
             holdsInode: holdsInode)
-        return Opened(handle: handle, io: io, skipsFlush: skipsFlush)
+        return Opened(handle: handle, io: io, skipsFlush: isSilent && locks == nil)
+    }
+
+    private func passedThrough(_ inode: borrowing Inode, _ open: OpenRequest, for request: Request) -> Opened.IO {
+        let otherwise: Opened.IO.Served = options.cache == .none ? .direct : .cached
+        let (opener, isExact) = opener(open, of: inode, for: request)
+        // The kernel keeps its backing file as it was opened, so O_APPEND that is taken off later (F_SETFL) would stay on
+        // there, and data end up where they do not belong. Each write that is sent says what holds for it.
+        let mayChange = open.flags & O_APPEND != 0 && opener.writes && options.appends == .daemon
+        return mayChange || !isExact
+            ? .passthroughDirect(inode.descriptor, otherwise: otherwise, for: opener)
+            : .passthrough(inode.descriptor, otherwise: otherwise, for: opener)
     }
 
     public func settled(_ file: OpenFile, passesThrough: Bool) { openFiles.releaseInode(of: file.handle) }

@@ -10,7 +10,7 @@ extension PassthroughFS {
     /// - Returns: how many descriptors the process may have open now.
     @discardableResult
     public static func prepareProcess() -> UInt64 {
-        umask(0)
+        clinux_umask(0)
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         guard unsafe getrlimit(resource, &limit) == 0 else { return 0 }

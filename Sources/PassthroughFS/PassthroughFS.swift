@@ -27,6 +27,8 @@ public final class PassthroughFS: FileSystem {
     public let options: PassthroughOptions
     let inodes: InodeTable
     let openFiles: OpenFiles
+    /// nil where the kernel keeps the locks.
+    let locks: SourceLocks?
     let mounts: SourceMounts
     let numbers: InodeNumbers
     let relief: DescriptorRelief
@@ -38,12 +40,15 @@ public final class PassthroughFS: FileSystem {
     let closesSilently: Bool
     /// Whether this connection can pass files through.
     private let passesThrough: Atomic<Bool>
+    /// What the kernel has been handed; from the start of the connection to its end.
+    let handedOver = Mutex<Backings?>(nil)
+    /// The device that this mirror appears as, 0 for none.
+    let ownDevice = Atomic<UInt64>(0)
 
     /// Mirrors the directory at a path. It is opened now: what is mounted over it later is not seen, so a mount point
     /// within the source, or the source itself, will do.
-    /// - Parameters:
-    ///   - logger: is told, once each, what the mirror has to do without.
-    ///   - policy: decides how each file is opened; without one, all are passed through.
+    ///
+    /// `logger` is told, once each, what the mirror has to do without; `policy` decides how each file is opened; without one, all are passed through.
     /// - Throws: ``SourceError`` where the path is no directory that can be mirrored.
     public convenience init(
         source: FilePath, options: PassthroughOptions = PassthroughOptions(), logger: Logger = Logger(label: "passthroughfs"),
@@ -59,9 +64,8 @@ public final class PassthroughFS: FileSystem {
     }
 
     /// Mirrors a directory that is open already, `O_PATH` being enough. The descriptor stays the caller's.
-    /// - Parameters:
-    ///   - logger: is told, once each, what the mirror has to do without.
-    ///   - policy: decides how each file is opened; without one, all are passed through.
+    ///
+    /// `logger` is told, once each, what the mirror has to do without; `policy` decides how each file is opened; without one, all are passed through.
     /// - Throws: ``SourceError`` where it is no directory that can be mirrored.
     public convenience init(
         source: FileDescriptor, options: PassthroughOptions = PassthroughOptions(),
@@ -95,7 +99,8 @@ public final class PassthroughFS: FileSystem {
             let relief = DescriptorRelief()
             let mounts = try SourceMounts(root: root, relief: relief, logger: logger)
             let inodes = try InodeTable(
-                root: root, device: UInt64(status.st_dev), inode: UInt64(status.st_ino), mounts: mounts, relief: relief)
+                root: root, device: UInt64(status.st_dev), inode: UInt64(status.st_ino), mounts: mounts,
+                remembered: options.remembered, relief: relief)
             openFiles = try OpenFiles(of: inodes, relief: relief)
             numbers = try InodeNumbers(source: UInt64(status.st_dev))
             self.relief = relief
@@ -108,9 +113,12 @@ public final class PassthroughFS: FileSystem {
             throw SourceError(source: name, cause: error)
         }
         credentials = Credentials()
+        locks = options.locks == .source ? SourceLocks(waiterLimit: options.lockWaiters) : nil
         self.options = options
         self.policy = policy
         passesThrough = Atomic(options.passthrough)
+        // Each registration is an open file of the system's, though no descriptor.
+        relief.add { [weak self] count in self?.handedOver.withLock { $0 }?.relieve(count) ?? 0 }
         setDescriptorLimits()
     }
 
@@ -121,6 +129,8 @@ public final class PassthroughFS: FileSystem {
         let budget = DescriptorBudget()
         inodes.descriptorLimit = budget.inodes
         inodes.keptLimit = budget.nameless
+        // The rest is for whatever else the process maps.
+        inodes.anchorLimit = SystemCall.mappingLimit / 2
         openFiles.descriptorLimit = budget.openFiles
     }
 
@@ -132,6 +142,8 @@ public final class PassthroughFS: FileSystem {
 
     public func start(_ connection: Connection) {
         mounts.tell()
+        handedOver.withLock { $0 = connection.backings }
+        ownDevice.store(connection.device ?? 0, ordering: .relaxed)
         // The limit may have been raised since.
         setDescriptorLimits()
         // Where the kernel takes no files, an open is answered as it should go without: with `none`, uncached.
@@ -140,7 +152,9 @@ public final class PassthroughFS: FileSystem {
 
     /// Closes everything that the kernel left open. Every node is stale afterwards.
     public func stop() {
+        handedOver.withLock { $0 = nil }
         openFiles.closeAll()
+        locks?.closeAll()
         inodes.closeAll()
         mounts.closeAll()
     }
@@ -199,6 +213,10 @@ public final class PassthroughFS: FileSystem {
             // Sizes of requests: reads and writes go to the source at any size, in any number.
             .maxPages, .bigWrites, .asyncRead, .asyncDIO,
         ]
+        if locks != nil { wanted.formUnion([.posixLocks, .flockLocks]) }
+        if options.securityContexts { wanted.insert(.securityCtx) }
+        // File handles of the mount can be opened after a node was forgotten.
+        if options.remembered > 0 { wanted.insert(.exportSupport) }
         switch options.cache {
         case .auto:
             // A link's target never changes, a new link is a new inode. Cached data go when size or time have changed.

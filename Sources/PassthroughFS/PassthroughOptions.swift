@@ -22,15 +22,69 @@ public struct PassthroughOptions: Hashable, Sendable {
         case refuse
     }
 
+    /// Who keeps file locks: POSIX, of open file descriptions, flock(2).
+    public enum Locks: String, Hashable, Sendable, CaseIterable {
+        /// The kernel, among the users of the mount: nothing is sent.
+        case kernel
+        /// The source, so that they also hold against who works there directly. Each lock is a request, and so is each
+        /// `close(2)`; who waits for a lock takes a thread. Locks that belong to an open file (of open file descriptions,
+        /// flock(2)) end a moment after its last close, for so late the kernel tells of it (RELEASE).
+        case source
+    }
+
+    /// Who writes to a file that is passed through and was opened with `O_APPEND`.
+    public enum Appends: String, Hashable, Sendable, CaseIterable {
+        /// The kernel, as to all others. It keeps the backing file as it was opened: an `O_APPEND` that `fcntl(2)` takes off
+        /// stays on, and what is written then still comes to the end of the file. Hardly any program takes it off.
+        case kernel
+        /// The daemon: each write through such a descriptor is a request, and what `fcntl(2)` does to `O_APPEND` counts.
+        case daemon
+    }
+
     public var cache: Cache
     /// Whether the kernel is to read and write the source's files by itself. Otherwise, and where it cannot, data go
     /// through the daemon.
     public var passthrough: Bool
     public var submounts: Submounts
+    public var locks: Locks
+    public var appends: Appends
+    /// Whether what is made gets the security context that the policy of this machine has for it on this mount (SELinux), as an
+    /// attribute of the source's file. Without it, which is the default, it gets the source's own, as if it were made there.
+    public var securityContexts: Bool
+    /// With locks on the source: how many threads of users may wait for one at the same time, for each takes one of the
+    /// daemon's. ENOLCK beyond. To be fewer than there are threads: who is to give a lock back needs one too.
+    public var lockWaiters: Int
+    /// For how many inodes that the kernel has forgotten file handles of the mount (`open_by_handle_at(2)`, NFS) can still
+    /// be opened: those forgotten last. Each takes 136 bytes. 0: for none.
+    public var remembered: Int
+    /// How many files stay registered with the kernel after their last close, for a while (``keptFor``), so that opening
+    /// them again costs no call. Each holds its inode in the kernel's memory, some 1.5 KiB, keeps its filesystem from being
+    /// unmounted, and keeps the space of a file that others remove. 0: none.
+    public var keptBackings: Int
+    /// For how long at the most; nil: without limit.
+    public var keptFor: Duration?
 
-    public init(cache: Cache = .auto, passthrough: Bool = true, submounts: Submounts = .cross) {
+    public init(
+        cache: Cache = .auto, passthrough: Bool = true, submounts: Submounts = .cross,
+        locks: Locks = .kernel, appends: Appends = .kernel, securityContexts: Bool = false, lockWaiters: Int = 128,
+        remembered: Int = PassthroughOptions.defaultRemembered, keptBackings: Int = PassthroughOptions.defaultKeptBackings,
+        keptFor: Duration? = .seconds(10)
+    ) {
         self.cache = cache
         self.passthrough = passthrough
         self.submounts = submounts
+        self.locks = locks
+        self.appends = appends
+        self.securityContexts = securityContexts
+        self.lockWaiters = lockWaiters
+        self.remembered = remembered
+        self.keptBackings = keptBackings
+        self.keptFor = keptFor
     }
+
+    /// 16,384: some two mebibytes.
+    public static var defaultRemembered: Int { 1 << 14 }
+
+    /// 1,024: what a build or a working copy comes back to within seconds, for at most two mebibytes of kernel memory.
+    public static var defaultKeptBackings: Int { 1 << 10 }
 }

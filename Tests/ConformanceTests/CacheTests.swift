@@ -92,10 +92,37 @@ struct CacheTests {
         try succeed("rm -rf * && mkdir d && printf text > d/f && ln -s f d/l && test \"$(cat d/l)\" = text && test ! -e d/none", in: place.mirror)
         let look = "stat d/f d/l d && cat d/f && readlink d/l && test ! -e d/none"
         let first = try succeed(look, in: place.mirror)
-        let before = [Opcode.lookup, .readlink, .read].map { place.requests($0) }
-        #expect(try succeed(look, in: place.mirror) == first)
-        #expect([Opcode.lookup, .readlink, .read].map { place.requests($0) } == before)
+        // Unless the machine needs the memory just then.
+        var isRemembered = false
+        for _ in 0..<50 where !isRemembered {
+            let before = [Opcode.lookup, .readlink, .read].map { place.requests($0) }
+            #expect(try succeed(look, in: place.mirror) == first)
+            isRemembered = [Opcode.lookup, .readlink, .read].map { place.requests($0) } == before
+        }
+        #expect(isRemembered)
         // And what is changed behind it is not: that is what this mode promises to those who never do.
         try succeed("printf other > source/d/g; test ! -e mirror/d/none; mv source/d/g source/d/none; test ! -e mirror/d/none", in: place.root)
+    }
+
+    /// Natively it is gone when another writes, also when it was set while the file was open already; the kernel need not
+    /// have heard of it here.
+    @Test(arguments: [PassthroughOptions.Cache.none, .auto], [SessionOptions.Passthrough.require, .off])
+    func `a set-user-id bit that others set does not survive a write`(
+        _ cache: PassthroughOptions.Cache, _ passthrough: SessionOptions.Passthrough
+    ) throws {
+        let place = try MirrorMount(cache: cache, passthrough: passthrough) { $0.suid = true }
+        defer { place.end() }
+        let script = """
+            chmod 755 .. .; printf old > f; chmod 666 f; mkfifo ../go; chmod 666 ../go
+            setpriv --reuid 4001 --regid 4001 --clear-groups sh -c 'exec 5<> f; printf one >&5; read line < ../go; printf two >&5' &
+            # Opened for writing, so both have it open.
+            exec 6> ../go
+            (cd ../source; chmod 6777 f)
+            echo >&6; wait $!
+            cat f; (cd ../source; stat -c ' %a' f)
+            # Root's writes leave it, by what root has opened.
+            exec 7<> f; (cd ../source; chmod 4777 f); printf three >&7; (cd ../source; stat -c '%a' f)
+            """
+        #expect(try succeed(script, in: place.mirror) == "onetwo 777\n4777\n")
     }
 }

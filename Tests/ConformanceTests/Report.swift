@@ -12,23 +12,39 @@ struct Report: Sendable {
     let isRight: Bool
     let wrong: String
     let seen: [String]
+    /// In a simulated kernel: what the case asked for that there is not, and how much it had seen before.
+    let lack: Lack?
+
+    struct Lack: Equatable {
+        var what: String
+        var seen: Int
+    }
 
     var key: String { "\(user): \(name)" }
 
     init?(line: Substring) {
         let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map { String($0) }
-        guard fields.count == 5 else { return nil }
+        guard fields.count == 5 || fields.count == 7 else { return nil }
         name = fields[0]
         user = fields[1]
         isRight = fields[2] == "pass"
         wrong = fields[3]
         seen = fields[4].components(separatedBy: "; ")
+        lack = fields.count == 7 ? Lack(what: fields[5], seen: Int(fields[6]) ?? 0) : nil
     }
 
     /// Runs the cases in a directory. They run in a process of their own, which also takes on the users: a process that did
     /// this on a mount of its own could wait for itself.
     static func run(in directory: String, _ arguments: String = "") throws -> [Report] {
-        let result = try shell("exec \"$PROGRAM\" . \(arguments)", in: directory, seconds: 240, environment: ["PROGRAM": builtProgram("conformance")])
+        try run("conformance", ". \(arguments)", in: directory)
+    }
+
+    /// Runs them on a mirror in a simulated kernel, in new directories in this one.
+    static func run(inSimulated kernel: String, in directory: String) throws -> [Report] { try run("simulated", "\(kernel) .", in: directory) }
+
+    private static func run(_ program: String, _ arguments: String, in directory: String) throws -> [Report] {
+        let result = try shell(
+            "exec \"$PROGRAM\" \(arguments)", in: directory, seconds: 400, environment: ["PROGRAM": builtProgram(program)])
         let reports = result.output.split(separator: "\n").compactMap { Report(line: $0) }
         // 1: some case is not as it should be. It says which.
         #expect(result.status == 0 || result.status == 1, "\(result.output.suffix(2000))")
@@ -37,11 +53,15 @@ struct Report: Sendable {
 
     /// What this one saw otherwise than another did.
     func differences(from native: Report) -> [Difference] {
-        guard seen.count == native.seen.count else {
-            return [Difference(native: "\(native.seen.count) things seen; \(native.wrong)", here: "\(seen.count); \(wrong)")]
+        let (here, there) = (compared(with: self), native.compared(with: self))
+        guard here.count == there.count else {
+            return [Difference(native: "\(there.count) things seen; \(native.wrong)", here: "\(here.count); \(wrong)")]
         }
-        return zip(native.seen, seen).filter { $0 != $1 }.map { Difference(native: $0, here: $1) }
+        return zip(there, here).filter { $0 != $1 }.map { Difference(native: $0, here: $1) }
     }
+
+    /// What this one saw before another lacked something.
+    func compared(with other: Report) -> ArraySlice<String> { seen.prefix(other.lack?.seen ?? seen.count) }
 }
 
 struct Difference: Equatable, CustomStringConvertible {

@@ -34,7 +34,7 @@ struct FioTests {
             """
             fio --name=job --directory=. --size=8m --numjobs=4 --group_reporting --verify=crc32c --verify_fatal=1 \
                 --do_verify=1 --fallocate=none \(job.arguments)
-            """, in: place.mirror, seconds: 120)
+            """, in: place.mirror, seconds: 240)
         #expect(output.contains("err= 0"))
         #expect(place.requests(.read) == 0)
         #expect(place.requests(.write) == 0)

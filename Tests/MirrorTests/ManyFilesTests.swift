@@ -15,7 +15,9 @@ struct ManyFilesTests {
         try CommandTests.withDirectory { place in
             let result = try shell(
                 "\(Self.script) \"$COMMAND\" .", in: place, seconds: 300,
-                environment: settings.merging(["COMMAND": CommandTests.command, "OPEN": "600", "LIMIT": "256"]) { one, _ in one })
+                environment: settings.merging([
+                    "COMMAND": CommandTests.command, "OPEN": "600", "LIMIT": "256", "FORGET": "mount -i -o remount,rw mirror",
+                ]) { one, _ in one })
             #expect(result.status == 0, "\(result.output)")
             #expect(result.output.contains("descriptors that the server may have         256"))
             #expect(try !shell("cat /proc/mounts", in: "/").output.contains(place))

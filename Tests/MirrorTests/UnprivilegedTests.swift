@@ -8,24 +8,26 @@ import Testing
 extension CommandTests {
     @Suite(.enabled(if: Machine.has("fusermount3") || Machine.isContinuousIntegration, "fusermount3 is not installed"))
     struct Unprivileged {
-        /// Runs a script as the user nobody (`fusermount3` wants one with a name), in a directory of that user's, with a copy of the command that this
-        /// user can reach.
+        /// Runs a script as the user nobody (`fusermount3` wants one with a name), in a directory of that user's, with a copy of
+        /// the command that this user can reach; in a mount namespace of its own, whose /dev/fuse has this mode.
         static func run(deviceMode: String, _ script: String) throws -> ShellResult {
             let place = "/tmp/passthroughfs-user-\(UUID().uuidString)"
             let setUp = """
                 install -d -o 65534 -g 65534 \(place) \(place)/source \(place)/mount
                 install -m 755 "$COMMAND" \(place)/passthroughfs
+                install -d -m 700 \(place)/closed
                 """
-            let modeBefore = try succeed("stat -c %a /dev/fuse", in: "/").trimmingCharacters(in: .whitespacesAndNewlines)
-            defer {
-                _ = try? shell("chmod \(modeBefore) /dev/fuse; umount -l \(place)/mount 2>&1; rm -rf \(place)", in: "/")
-            }
+            defer { _ = try? shell("rm -rf --one-file-system \(place)", in: "/") }
             #expect(try shell(setUp, in: "/", environment: ["COMMAND": CommandTests.command]).status == 0)
-            try succeed("chmod \(deviceMode) /dev/fuse", in: "/")
             let result = try shell(
-                "exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -ec '\(script)'", in: place,
-                environment: ["COMMAND": "./passthroughfs"])
-            #expect(try !shell("cat /proc/mounts", in: "/").output.contains(place), "nothing is left mounted")
+                """
+                unshare -m sh -ec '
+                    mount -t tmpfs devices /dev; mknod -m 666 /dev/null c 1 3; mknod -m \(deviceMode) /dev/fuse c 10 229
+                    status=0; setpriv --reuid=65534 --regid=65534 --clear-groups sh -ec "$SCRIPT" || status=$?
+                    if grep \(place) /proc/mounts; then echo "left mounted"; fi
+                    exit $status'
+                """, in: place, environment: ["COMMAND": "./passthroughfs", "SCRIPT": script])
+            #expect(!result.output.contains("left mounted"), "\(result.output)")
             return ShellResult(status: result.status, output: result.output.replacingOccurrences(of: place, with: "HERE"))
         }
 
@@ -37,6 +39,7 @@ extension CommandTests {
                     then: """
                         echo content > mount/file; cat source/file; mv mount/file mount/other; ls mount
                         stat -c "%u %g" mount/other
+                        "$COMMAND" stats mount | grep -E "^(passthrough|backing|without)"
                         "$COMMAND" unmount mount; wait $server; echo "ended with $?"
                         """))
             #expect(
@@ -46,6 +49,10 @@ extension CommandTests {
                     content
                     other
                     65534 65534
+                    passthrough        unavailable: the kernel lets only a process with CAP_SYS_ADMIN register backing files: run it as root
+                    passthrough opens  0
+                    backings           0 live, 0 of them kept; 0 so far
+                    backing ids        none
                     ended with 0
 
                     """)
@@ -58,12 +65,28 @@ extension CommandTests {
             #expect(result.output.hasSuffix("\nended with 0\n"))
         }
 
+        /// Whoever ignores SIGCHLD is not told how its children end, and those that it starts inherit that.
+        @Test func `started by one who ignores its children`() throws {
+            let result = try Self.run(
+                deviceMode: "666",
+                """
+                env --ignore-signal=CHLD "$COMMAND" mount --log log --passthrough off source mount; touch mount/new; ls source
+                env --ignore-signal=CHLD "$COMMAND" unmount mount; echo "status $?"
+                env --ignore-signal=CHLD "$COMMAND" mount --log log source nowhere || echo "status $?"
+                """)
+            #expect(
+                result.output.hasSuffix(
+                    "\nnew\nstatus 0\npassthroughfs: nowhere: no such directory (make it first: the mountpoint must exist)\nstatus 1\n"),
+                "\(result.output)")
+        }
+
         @Test(arguments: [
             ("666", "--passthrough require source mount", "HERE/mount: passthrough is required, and not to be had: the kernel lets only a process with CAP_SYS_ADMIN register backing files; run it as root"),
             ("600", "source mount", "/dev/fuse: not open to this user (run as root, or have root chmod 0666 /dev/fuse)"),
+            ("666", "closed mount", "closed: permission denied (run as root, or as a user who may search it)"),
             ("666", "source /usr", "/usr: fusermount3 refused: user has no write access to mountpoint /usr (or run as root)"),
         ]) func `what stands against it is told`(_ mode: String, _ arguments: String, _ message: String) throws {
-            let result = try Self.run(deviceMode: mode, "\"$COMMAND\" mount \(arguments)")
+            let result = try Self.run(deviceMode: mode, "\"$COMMAND\" mount -f \(arguments)")
             #expect(result.output == "passthroughfs: \(message)\n")
             #expect(result.status == 1)
         }

@@ -39,7 +39,8 @@ public final class MirrorMount {
 
     /// - Parameter seconds: after so many the connection is aborted, so that nothing can hang for ever.
     public init(
-        cache: PassthroughOptions.Cache = .auto, passthrough: SessionOptions.Passthrough = .require, seconds: Int = 300,
+        cache: PassthroughOptions.Cache = .auto, passthrough: SessionOptions.Passthrough = .require,
+        locks: PassthroughOptions.Locks = .kernel, appends: PassthroughOptions.Appends = .kernel, seconds: Int = 300,
         options change: (inout MountOptions) -> Void = { _ in }
     ) throws {
         root = FileManager.default.temporaryDirectory.path + "/mirror-\(UUID().uuidString)"
@@ -52,7 +53,7 @@ public final class MirrorMount {
         change(&options)
         PassthroughFS.prepareProcess()
         let fileSystem = try PassthroughFS(
-            source: FilePath("\(root)/source"), options: .init(cache: cache, passthrough: passthrough != .off))
+            source: FilePath("\(root)/source"), options: .init(cache: cache, passthrough: passthrough != .off, locks: locks, appends: appends))
         let mount = try Mount(fileSystem, at: FilePath("\(root)/mirror"), options: options)
         self.mount = mount
         watchdog = Watchdog(seconds: seconds) { try? mount.abort() }
@@ -60,13 +61,33 @@ public final class MirrorMount {
 
     /// Unmounts, and removes everything.
     public func end(sourceLocation: SourceLocation = #_sourceLocation) {
-        do { try mount.unmount() } catch {
-            Issue.record("\(error)", sourceLocation: sourceLocation)
+        do { try unmount() } catch {
+            Issue.record("\(error)\n\(users)", sourceLocation: sourceLocation)
             try? mount.detach()
         }
         mount.wait()
         #expect(!watchdog.stop(), "the watchdog had to end it", sourceLocation: sourceLocation)
         try? FileManager.default.removeItem(atPath: root)
+    }
+
+    /// Processes that were killed, but not waited for, may be some moments in ending; and who goes through all mounts of the
+    /// machine comes by here too.
+    private func unmount() throws(MountError) {
+        for _ in 0..<300 {
+            do throws(MountError) { return try mount.unmount() } catch where error.errno == .resourceBusy { usleep(100_000) }
+        }
+        try mount.unmount()
+    }
+
+    /// Who uses the mount: processes, by what of theirs is in it.
+    private var users: String {
+        let script = """
+            for process in /proc/[0-9]*; do
+                ls -l $process/cwd $process/root $process/exe $process/fd $process/map_files 2>/dev/null | grep -F "$PWD/mirror" |
+                    sed "s,^,$process $(cat $process/comm 2>/dev/null): ,"
+            done || true
+            """
+        return (try? shell(script, in: root).output) ?? ""
     }
 
     public func requests(_ opcode: Opcode) -> UInt64 { mount.session.counters[opcode] }

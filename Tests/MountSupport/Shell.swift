@@ -4,7 +4,7 @@ import Foundation
 public import Testing
 
 /// What a command left behind.
-public struct ShellResult {
+public struct ShellResult: Equatable {
     public let status: Int32
     public let output: String
 
@@ -19,9 +19,10 @@ public func builtProgram(_ name: String) -> String {
     URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent(name).path
 }
 
-/// Runs a script with `sh -e`, in a process of its own and for so many seconds at the most. Standard error comes with
-/// the output.
-public func shell(_ script: String, in directory: String, seconds: Int = 60, environment: [String: String] = [:]) throws -> ShellResult {
+/// Runs a script with `sh -e`, in a process of its own and for so many seconds at the most: a bound for what hangs, which a
+/// busy machine does not reach. Standard error comes with the output. No signal is blocked in it: the threads that run tests
+/// block nearly all, and a child inherits that (a command with a time limit of its own would never see its alarm).
+public func shell(_ script: String, in directory: String, seconds: Int = 240, environment: [String: String] = [:]) throws -> ShellResult {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
     process.arguments = ["--kill-after=5", "\(seconds)", "/bin/sh", "-ec", script]
@@ -37,16 +38,25 @@ public func shell(_ script: String, in directory: String, seconds: Int = 60, env
     process.standardOutput = pipe
     process.standardError = pipe
     process.standardInput = FileHandle.nullDevice
-    try process.run()
+    try withNoSignalBlocked { try process.run() }
     let data = pipe.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     return ShellResult(status: process.terminationStatus, output: String(decoding: data, as: UTF8.self))
 }
 
+private func withNoSignalBlocked(_ body: () throws -> Void) rethrows {
+    var none = sigset_t()
+    var blocked = sigset_t()
+    unsafe sigemptyset(&none)
+    unsafe pthread_sigmask(SIG_SETMASK, &none, &blocked)
+    defer { unsafe pthread_sigmask(SIG_SETMASK, &blocked, nil) }
+    try body()
+}
+
 /// As `shell`, for a script that must succeed: its output.
 @discardableResult
 public func succeed(
-    _ script: String, in directory: String, seconds: Int = 60, sourceLocation: SourceLocation = #_sourceLocation
+    _ script: String, in directory: String, seconds: Int = 240, sourceLocation: SourceLocation = #_sourceLocation
 ) throws -> String {
     let result = try shell(script, in: directory, seconds: seconds)
     #expect(result.status == 0, "\(script)\n\(result.output)", sourceLocation: sourceLocation)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import CLinux
 @testable import FUSE
 import Foundation
 import Glibc
@@ -74,6 +75,58 @@ private let isRoot = geteuid() == 0
         #expect(mirror.status("file").st_mode & 0o7777 == (isRoot ? 0o4755 : 0o755))
         _ = try mirror.write(file, "x", .killPrivileges)
         #expect(mirror.status("file").st_mode & 0o7777 == 0o755)
+    }
+
+    /// Natively a store through a mapping leaves them, and its being written back is no event of its own.
+    @Test(.enabled(if: isRoot, "setting capabilities needs root"))
+    func whatIsWrittenBackLeavesCapabilities() throws {
+        let mirror = try Mirror(PassthroughOptions(passthrough: false))
+        let capability: [UInt8] = [1, 0, 0, 2, 0, 0x20, 0, 0] + [UInt8](repeating: 0, count: 12)
+        try mirror.write("file", String(repeating: "a", count: 10_000))
+        let (reader, writer) = (try mirror.open("file", flags: O_RDWR), try mirror.open("file", flags: O_WRONLY))
+        #expect(unsafe clinux_setxattr(mirror.path("file"), "security.capability", capability, capability.count, 0) == 0)
+        // The kernel takes any file that is open for writing.
+        for file in [reader, writer] {
+            #expect(try mirror.write(file, at: 4090, "across two pages", .fromCache) == 16)
+            #expect(mirror.xattrSize("security.capability", of: "file") == 20)
+        }
+        #expect(try mirror.read(reader, at: 4088, count: 20) == "aaacross two pagesaa")
+        // Cut short by others meanwhile: as without capabilities, it grows again.
+        #expect(unsafe truncate(mirror.path("file"), 3) == 0)
+        #expect(try mirror.write(writer, at: 8192, "behind", .fromCache) == 6)
+        #expect(mirror.status("file").st_size == 8198)
+        #expect(unsafe clinux_setxattr(mirror.path("file"), "security.capability", capability, capability.count, 0) == 0)
+        #expect(try mirror.write(writer, at: 0, "a write") == 7)
+        #expect(mirror.xattrSize("security.capability", of: "file") < 0)
+    }
+
+    @Test func theCallOfAnotherThreadIsSeen() throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sleep")
+        process.arguments = ["60"]
+        try process.run()
+        defer {
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+        // nanosleep and clock_nanosleep; fchown and fchownat.
+        #if arch(x86_64)
+            let (sleeping, owning) = ([35, 230], [93, 260])
+        #else
+            let (sleeping, owning) = ([101, 115], [55, 54])
+        #endif
+        // While it starts, it is in other calls.
+        var call = SystemCall.current(of: process.processIdentifier)
+        for _ in 0..<30_000 where !sleeping.contains(call ?? -1) {
+            usleep(2000)
+            call = SystemCall.current(of: process.processIdentifier)
+        }
+        #expect(call.map { sleeping.contains($0) } == true)
+        #expect(call.map { SystemCall.changesOwner($0) } == false)
+        for number in owning { #expect(SystemCall.changesOwner(number) == true) }
+        #expect(SystemCall.changesOwner(16) == nil)
+        #expect(SystemCall.current(of: 0) == nil)
+        #expect(SystemCall.current(of: .max) == nil)
     }
 
     @Test func xattrsAreTheFilesOwn() throws {

@@ -139,11 +139,11 @@ extension Mirror {
         mirror.fs.inodes.keptLimit = 2
         for round in 0..<2 {
             let nodes = try (0..<5).map { index in
-                try mirror.write("file-\(index)")
-                return try mirror.lookup("file-\(index)").node
+                mirror.mkfifo("fifo-\(index)")
+                return try mirror.lookup("fifo-\(index)").node
             }
             for index in 0..<5 {
-                try withName("file-\(index)") { name throws(Errno) in try mirror.fs.unlink(name, in: .root, for: Mirror.root) }
+                try withName("fifo-\(index)") { name throws(Errno) in try mirror.fs.unlink(name, in: .root, for: Mirror.root) }
             }
             mirror.evictAll()
             #expect(nodes.count { mirror.fs.inodes.isOpen($0) } == 2, "round \(round): what was forgotten makes room")
@@ -158,7 +158,7 @@ extension Mirror {
         for round in 0..<2 {
             for index in 0..<60 {
                 try mirror.write("stays-\(index)")
-                try mirror.write("goes-\(index)")
+                mirror.mkfifo("goes-\(index)")
             }
             let stay = try (0..<60).map { try mirror.lookup("stays-\($0)").node }
             #expect(stay.count { mirror.fs.inodes.isOpen($0) } == 40)
@@ -172,6 +172,68 @@ extension Mirror {
             #expect(go.count { mirror.fs.inodes.isOpen($0) } == 34, "round \(round)")
             for node in stay + go { mirror.fs.forget(node, lookups: .max) }
         }
+    }
+
+    /// Without a name, and with next to no descriptors: files that are open, and have nobody else who holds them.
+    @Test func moreUnlinkedFilesThanDescriptors() throws {
+        let mirror = try smallMirror(PassthroughOptions(passthrough: false))
+        let inodes = mirror.fs.inodes
+        inodes.keptLimit = 2
+        for index in 0..<100 { try mirror.write("file-\(index)", "text \(index)") }
+        let files = try (0..<100).map { try mirror.open("file-\($0)", flags: O_RDWR) }
+        for index in 0..<100 {
+            try withName("file-\(index)") { name throws(Errno) in try mirror.fs.unlink(name, in: .root, for: Mirror.root) }
+        }
+        mirror.evictAll()
+        #expect(files.count { inodes.isOpen($0.node) } == 2)
+        #expect(inodes.anchorCount == 98)
+        for (index, file) in files.enumerated() {
+            #expect(try mirror.read(file) == "text \(index)")
+            #expect(try mirror.write(file, at: 0, "TEXT") == 4)
+            mirror.evictAll()
+            #expect(try mirror.read(file) == "TEXT \(index)")
+        }
+        for file in files {
+            mirror.fs.release(file, for: Mirror.root)
+            mirror.fs.forget(file.node, lookups: .max)
+        }
+        #expect(inodes.anchorCount == 0)
+        #expect(throws: Errno.staleNFSFileHandle) { _ = try mirror.fs.getattr(files[7].node, handle: nil, for: Mirror.root) }
+    }
+
+    @Test func aFileThatGetsANameIsHeldNoLonger() throws {
+        let mirror = try smallMirror(PassthroughOptions(passthrough: false))
+        mirror.fs.inodes.keptLimit = 0
+        let new = NewFile(mode: FileMode(rawValue: S_IFREG | 0o600))
+        let created = try mirror.fs.tmpfile(in: .root, new, OpenRequest(flags: O_RDWR), for: Mirror.root)
+        let file = OpenFile(node: created.entry.node, handle: created.opened.handle)
+        #expect(try mirror.write(file, "text") == 4)
+        #expect(mirror.fs.inodes.anchorCount == 1)
+        mirror.evictAll()
+        _ = try withName("name") { name throws(Errno) in try mirror.fs.link(file.node, to: name, in: .root, for: Mirror.root) }
+        #expect(mirror.fs.inodes.anchorCount == 0)
+        mirror.evictAll()
+        #expect(try mirror.read(file) == "text")
+        #expect(try mirror.text("name") == "text")
+    }
+
+    /// What cannot be mapped, or not any more, keeps its descriptor as long as there are some.
+    @Test func whereNothingCanBeMappedDescriptorsAreKept() throws {
+        let mirror = try smallMirror(PassthroughOptions(passthrough: false))
+        let inodes = mirror.fs.inodes
+        (inodes.keptLimit, inodes.anchorLimit, inodes.descriptorLimit) = (2, 3, 12)
+        let nodes = try (0..<12).map { index in
+            try mirror.write("file-\(index)")
+            return try mirror.lookup("file-\(index)").node
+        }
+        for index in 0..<12 {
+            try withName("file-\(index)") { name throws(Errno) in try mirror.fs.unlink(name, in: .root, for: Mirror.root) }
+        }
+        mirror.evictAll()
+        #expect(inodes.anchorCount == 3)
+        #expect(nodes.count { inodes.isOpen($0) } == 2 + 4)
+        for node in nodes { mirror.fs.forget(node, lookups: .max) }
+        #expect(inodes.anchorCount == 0)
     }
 
     @Test func whatOthersRemovedIsStaleAndItsNumberAnothers() throws {
@@ -212,7 +274,7 @@ extension Mirror {
         let node = try mirror.lookup("file").node
         let opened = try mirror.fs.open(node, OpenRequest(flags: O_RDWR), for: Mirror.root)
         mirror.evictAll()
-        guard case .passthrough(let descriptor, _) = opened.io else {
+        guard case .passthrough(let descriptor, _, _) = opened.io else {
             Issue.record("not passed through")
             return
         }
@@ -258,7 +320,7 @@ extension Mirror {
     }
 
     @Test func memoryOfForgottenInodesIsUsedAgainAndItsNodesStayStale() throws {
-        let mirror = try smallMirror()
+        let mirror = try smallMirror(PassthroughOptions(remembered: 0))
         for index in 0..<3000 { mirror.mkfifo("fifo-\(index)") }
         var before: [NodeID] = []
         for _ in 0..<2 {

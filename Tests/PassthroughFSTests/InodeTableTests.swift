@@ -17,6 +17,10 @@ let noDescriptor = FileDescriptor(rawValue: -1)
 /// One with a number that no other test is given meanwhile, so that whether it is open can be told.
 func ownDescriptor(_ number: Int32) -> FileDescriptor {
     PassthroughFS.prepareProcess()
+    // High up: what mirrors open gets the lowest numbers. Not higher, for a program that is started closes them one by one.
+    var limit = rlimit()
+    unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    let number = Int32(min(limit.rlim_cur, 20_000)) - number
     let low = anyDescriptor()
     defer { close(low.rawValue) }
     return FileDescriptor(rawValue: fcntl(low.rawValue, F_DUPFD_CLOEXEC, number))
@@ -81,7 +85,7 @@ func table(slots: Int = 1 << 26) throws -> InodeTable {
 
     @Test func aDescriptorInUseIsClosedByItsLastUser() throws {
         let table = try table()
-        let descriptor = ownDescriptor(3000)
+        let descriptor = ownDescriptor(100)
         let node = try table.lookup(device: 1, inode: 77, type: UInt32(S_IFREG), descriptor: descriptor)
         do {
             let first = try table.pin(node)
@@ -157,7 +161,7 @@ func table(slots: Int = 1 << 26) throws -> InodeTable {
 
     @Test func closingAllLeavesNothingOpen() throws {
         let table = try table()
-        let descriptor = ownDescriptor(3500)
+        let descriptor = ownDescriptor(200)
         let node = try table.lookup(device: 1, inode: 3, type: UInt32(S_IFREG), descriptor: descriptor)
         table.closeAll()
         #expect(!isOpen(descriptor))
@@ -177,7 +181,7 @@ func table(slots: Int = 1 << 26) throws -> InodeTable {
 @Suite struct OpenFilesTests {
     @Test func aHandleIsGoodUntilItIsReleasedAndOnlyOnce() throws {
         let files = try OpenFiles()
-        let descriptor = ownDescriptor(3700)
+        let descriptor = ownDescriptor(300)
         let handle = try files.insert(descriptor, .file)
         #expect(try self.descriptor(of: handle, in: files) == descriptor)
         #expect(throws: Errno.badFileDescriptor) { _ = try files.pin(handle, .directory) }

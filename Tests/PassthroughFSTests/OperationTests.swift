@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import CLinux
 @testable import FUSE
 import Foundation
 import Glibc
@@ -195,14 +196,30 @@ private let user = Request(
                 let node = try mirror.lookup("file").node
                 let opened = try mirror.fs.open(node, OpenRequest(flags: O_RDWR), for: Mirror.root)
                 switch opened.io {
-                case .passthrough(let descriptor, _):
+                case .passthrough(let descriptor, _, _):
                     #expect(passthrough)
                     // For the name alone: a writable one, kept by the kernel, would be in others' way.
                     #expect(fcntl(descriptor.rawValue, F_GETFL) & 0o10000000 != 0)
                 case .cached: #expect(!passthrough && cache == .auto)
                 case .keepingCache: #expect(!passthrough && cache == .always)
                 case .direct: #expect(!passthrough && cache == .none)
+                case .passthroughDirect: Issue.record("it does not append")
                 }
+            }
+        }
+    }
+
+    @Test(arguments: PassthroughOptions.Appends.allCases)
+    func whoAppendsFollowsFromTheOptions(_ appends: PassthroughOptions.Appends) throws {
+        let mirror = try Mirror(PassthroughOptions(appends: appends))
+        try mirror.write("file")
+        let node = try mirror.lookup("file").node
+        for flags in [O_RDONLY, O_WRONLY, O_RDWR] {
+            let opened = try mirror.fs.open(node, OpenRequest(flags: flags | O_APPEND), for: Mirror.root)
+            switch opened.io {
+            case .passthroughDirect: #expect(appends == .daemon)
+            case .passthrough: #expect(appends == .kernel || flags == O_RDONLY)
+            default: Issue.record("\(opened.io)")
             }
         }
     }
@@ -217,7 +234,9 @@ private let user = Request(
 
     @Test func theSourcesErrnoReachesTheUser() throws {
         let mirror = try Mirror()
-        try FileManager.default.copyItem(atPath: "/bin/sleep", toPath: mirror.path("program"))
+        // Not by this process: a program that another test is just starting would have the copy open for writing, too.
+        let copying = try Process.run(URL(fileURLWithPath: "/bin/cp"), arguments: ["/bin/sleep", mirror.path("program")])
+        copying.waitUntilExit()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: mirror.path("program"))
         process.arguments = ["60"]
@@ -268,5 +287,63 @@ private let user = Request(
         }
         #expect(entry.node == created.entry.node)
         #expect(try mirror.text("name") == "text")
+    }
+
+    @Test func securityContextsAreAskedForWhereWanted() throws {
+        #expect(try !Mirror().fs.capabilities.contains(.securityCtx))
+        #expect(try Mirror(PassthroughOptions(securityContexts: true)).fs.capabilities.contains(.securityCtx))
+    }
+}
+
+@Suite struct SynchronousWriteTests {
+    /// By a file that takes no such words, so that one sees that they are passed on. Linux's `procfs` has no `write_iter`.
+    @Test func theSourceIsToldOfIt() throws {
+        let fs = try PassthroughFS(source: FilePath("/proc/\(getpid())"))
+        defer { fs.stop() }
+        let node = try withName("coredump_filter") { name throws(Errno) in try fs.lookup(name, in: .root, for: Mirror.root).node }
+        func write(_ options: WriteOptions, openedWith flags: Int32 = 0) throws(Errno) {
+            let file = OpenFile(node: node, handle: try fs.open(node, OpenRequest(flags: O_RDWR | flags), for: Mirror.root).handle)
+            fs.settled(file, passesThrough: false)
+            defer { fs.release(file, for: Mirror.root) }
+            let value = try filled(64) { output throws(Errno) in try fs.read(file, at: 0, into: &output, for: Mirror.root) }
+            // As it is.
+            let bytes = Array("0x\(value)".utf8)
+            #expect(try unsafe fs.write(file, at: 0, bytes.span.bytes, options, for: Mirror.root) == bytes.count)
+        }
+        #expect(throws: Never.self) { try write([]) }
+        #expect(throws: Errno.notSupportedOnSocket) { try write([.dataSync]) }
+        #expect(throws: Errno.notSupportedOnSocket) { try write([.dataSync, .sync]) }
+        #expect(throws: Errno.notSupportedOnSocket) { try write([.dataSync, .append]) }
+        // What the descriptor does anyway needs no word.
+        #expect(throws: Never.self) { try write([.dataSync], openedWith: O_DSYNC) }
+        #expect(throws: Errno.notSupportedOnSocket) { try write([.dataSync, .sync], openedWith: O_DSYNC) }
+        #expect(throws: Never.self) { try write([.dataSync, .sync], openedWith: O_SYNC) }
+    }
+}
+
+@Suite struct DaemonsGroupTests {
+    /// As with a service that has a `Group=` of its own. The ids are this thread's alone.
+    @Test(.enabled(if: isRoot, "acting as others needs root"))
+    func whatRootMakesIsRoots() throws {
+        let mirror = try Mirror()
+        let own = clinux_setfsgid(54321)
+        defer { _ = clinux_setfsgid(gid_t(bitPattern: own)) }
+        let credentials = Credentials()
+        func make(_ name: String, _ caller: Caller) throws {
+            let assumed = try credentials.assume(caller)
+            try mirror.write(name)
+            credentials.restore(assumed)
+        }
+        try make("first", Mirror.root.caller)
+        try make("user's", user.caller)
+        try make("second", Mirror.root.caller)
+        try make("group's", Caller(user: UserID(rawValue: 0), group: GroupID(rawValue: 54321)))
+        try mirror.write("own")
+        for (name, owner, group) in [
+            ("first", 0, 0), ("user's", 1234, 2345), ("second", 0, 0), ("group's", 0, 54321), ("own", 0, 54321),
+        ] as [(String, UInt32, UInt32)] {
+            let status = mirror.status(name)
+            #expect(status.st_uid == owner && status.st_gid == group, "\(name): \(status.st_uid):\(status.st_gid)")
+        }
     }
 }

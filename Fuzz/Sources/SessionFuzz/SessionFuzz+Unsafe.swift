@@ -80,6 +80,7 @@ final class FuzzDevice: Device {
     private var current: [UInt8] = []
     private var count = 0
     private var isLossy = false
+    private var hasStarted = false
 
     init(_ messages: [[UInt8]]) { self.messages = messages.reversed() }
     deinit { unsafe room.deallocate() }
@@ -87,7 +88,9 @@ final class FuzzDevice: Device {
     func receive() throws(Errno) -> Bool {
         guard let next = messages.popLast() else { return false }
         current = next
-        isLossy = next.count % 5 == 4
+        // INIT is always answered: nothing would come after it.
+        isLossy = next.count % 5 == 4 && hasStarted
+        hasStarted = true
         return true
     }
 
@@ -131,6 +134,7 @@ extension [UInt8] {
 @main
 struct SessionFuzz {
     static func main() {
+        if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "--seeds" { return makeSeeds(in: CommandLine.arguments[2]) }
         var count = CommandLine.argc
         var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = unsafe CommandLine.unsafeArgv
         // Safe: the arguments live as long as the process.
@@ -155,11 +159,32 @@ struct SessionFuzz {
             }
             messages.append(message)
         }
-        let lane = FuzzLane(messages)
+        // Traced, so that what decodes for people is fuzzed as well.
+        let device = TracedDevice(FuzzDevice()) { _ in }
+        let traced = device.traced(FuzzLane(messages))
         var options = SessionOptions(logger: Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() })
         options.passthrough = .off
-        guard let session = try? Session(FillingFS(), device: FuzzDevice(), lane: lane, options: options) else { return }
-        while (try? session.step(lane)) == true {}
+        guard let session = try? Session(FillingFS(), device: device, lane: traced, options: options) else {
+            preconditionFailure("the session does not start: nothing would be fuzzed")
+        }
+        while (try? session.step(traced)) == true {}
+    }
+
+    /// Writes an input for each operation, to start from: all its fields 0, and two names.
+    private static func makeSeeds(in folder: String) {
+        for opcode in 1...52 as ClosedRange<UInt32> {
+            let size = Opcode(rawValue: opcode).inSize
+            let body = [UInt8](repeating: 0, count: size) + Array("user.name\0other\0".utf8)
+            let message = bytes(InHeader(len: UInt32(InHeader.wireSize + body.count), opcode: opcode, unique: 4, nodeid: 1)) + body
+            let input = [UInt8(truncatingIfNeeded: message.count), UInt8(truncatingIfNeeded: message.count >> 8)] + message
+            do {
+                let file = try FileDescriptor.open(
+                    FilePath(folder + "/seed-\(opcode)"), .writeOnly, options: [.create, .truncate], permissions: .ownerReadWrite)
+                try file.closeAfter { _ = try file.writeAll(input) }
+            } catch {
+                preconditionFailure("\(folder): \(error)")
+            }
+        }
     }
 
     private static let initialize: [UInt8] = {

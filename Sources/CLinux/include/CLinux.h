@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -18,22 +19,23 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-// Constants that need _GNU_SOURCE, or are macros that Swift cannot import. Values: include/uapi/linux/{fcntl,mount,xattr}.h
-// and include/uapi/asm-generic/fcntl.h, checked below where the C library has them.
+// Constants that need _GNU_SOURCE, or are macros that Swift cannot import. Those of open(2) differ among architectures, and
+// are the C library's. Values of the others: include/uapi/linux/{fcntl,mount,xattr}.h.
 enum {
-    CLINUX_O_DIRECT = 040000,
-    CLINUX_O_DIRECTORY = 0200000,
-    CLINUX_O_NOFOLLOW = 0400000,
-    CLINUX_O_NOATIME = 01000000,
-    CLINUX_O_CLOEXEC = 02000000,
-    CLINUX_O_PATH = 010000000,
-    CLINUX_O_TMPFILE = 020200000,
+    CLINUX_O_DIRECT = __O_DIRECT,
+    CLINUX_O_DIRECTORY = __O_DIRECTORY,
+    CLINUX_O_NOFOLLOW = __O_NOFOLLOW,
+    CLINUX_O_NOATIME = __O_NOATIME,
+    CLINUX_O_CLOEXEC = __O_CLOEXEC,
+    CLINUX_O_PATH = __O_PATH,
+    CLINUX_O_TMPFILE = __O_TMPFILE,
 
     CLINUX_AT_FDCWD = -100,
     CLINUX_AT_SYMLINK_NOFOLLOW = 0x100,
     CLINUX_AT_REMOVEDIR = 0x200,
     CLINUX_AT_SYMLINK_FOLLOW = 0x400,
     CLINUX_AT_EMPTY_PATH = 0x1000,
+    CLINUX_AT_STATX_DONT_SYNC = 0x4000,
 
     CLINUX_MS_RDONLY = 1,
     CLINUX_MS_NOSUID = 2,
@@ -43,19 +45,10 @@ enum {
     CLINUX_MS_REMOUNT = 32,
     CLINUX_MS_DIRSYNC = 128,
     CLINUX_MS_NOATIME = 1024,
-    CLINUX_MS_NODIRATIME = 2048,
-    CLINUX_MS_RELATIME = 1 << 21,
-    CLINUX_MS_STRICTATIME = 1 << 24,
-    CLINUX_MS_LAZYTIME = 1 << 25,
 
     CLINUX_MNT_FORCE = 1,
     CLINUX_MNT_DETACH = 2,
-    CLINUX_UMOUNT_NOFOLLOW = 8,
 };
-
-_Static_assert(CLINUX_O_DIRECTORY == O_DIRECTORY, "O_DIRECTORY differs on this architecture");
-_Static_assert(CLINUX_O_NOFOLLOW == O_NOFOLLOW, "O_NOFOLLOW differs on this architecture");
-_Static_assert(CLINUX_O_CLOEXEC == O_CLOEXEC, "O_CLOEXEC differs on this architecture");
 
 // Signal sets as the kernel has them: bit n-1 for signal n.
 enum {
@@ -98,8 +91,18 @@ static inline int clinux_setgroups(size_t count, const gid_t *groups) { return (
 // Makes the calling thread's file mode creation mask its own (it is the process's otherwise), and sets it. Cheap where it
 // is that already: nobody else may set it on such a thread.
 int clinux_thread_umask(mode_t mask);
+// The mask of the process; on a thread with one of its own, that one.
+void clinux_umask(mode_t mask);
 // Raises CAP_DAC_OVERRIDE of the calling thread, which setfsuid(2) takes away; going back to fsuid 0 gives the usual set.
 int clinux_override_permissions(void);
+
+// Takes CAP_FSETID from the effective capabilities of the calling thread: 1 where it was there, else 0. And gives it back.
+int clinux_drop_fsetid(void);
+int clinux_raise_fsetid(void);
+
+// `ENOENT` for ENOENT; NULL for what is no error. glibc declares it for _GNU_SOURCE alone (2.32).
+extern const char *strerrorname_np(int error);
+static inline const char *clinux_errno_name(int error) { return strerrorname_np(error); }
 
 static inline int clinux_gettid(void) { return (int)syscall(SYS_gettid); }
 static inline int clinux_tgkill(int process, int thread, int signal) { return (int)syscall(SYS_tgkill, process, thread, signal); }
@@ -136,18 +139,33 @@ static inline long clinux_copy_file_range(int from, int64_t *fromOffset, int to,
     return syscall(SYS_copy_file_range, from, fromOffset, to, toOffset, length, flags);
 }
 
-// Writes at the end of the file, wherever that is; RWF_APPEND of linux/fs.h is 16.
-static inline long clinux_append(int descriptor, const void *data, size_t size) {
+// The connection is not inherited by programs started later.
+static inline int clinux_accept(int socket) { return (int)syscall(SYS_accept4, socket, (void *)0, (void *)0, O_CLOEXEC); }
+
+// As pwrite(2), with the flags of pwritev2(2). The offset is passed in two words, the upper of which 64-bit machines ignore.
+static inline long clinux_pwrite2(int descriptor, const void *data, size_t size, int64_t offset, int flags) {
     struct { const void *base; size_t length; } vector = {data, size};
-    return syscall(SYS_pwritev2, descriptor, &vector, 1L, 0L, 0L, 16);
+    return syscall(SYS_pwritev2, descriptor, &vector, 1L, (long)offset, (long)(offset >> 32), flags);
 }
 
 // The time of birth. STATX_BTIME in the answer's mask, its first word, tells whether there is one: 1, else 0.
 int clinux_birth_time(int descriptor, int64_t *seconds, uint32_t *nanoseconds);
 
+// What is known of an open file, without asking the server of its filesystem. fstatat(2) ignores that wish for an empty
+// path (`vfs_fstatat` in Linux).
+int clinux_known_status(int descriptor, struct stat *status);
+
 // F_SETLEASE and F_SETSIG of linux/fcntl.h.
 static inline int clinux_setlease(int descriptor, int type) { return (int)syscall(SYS_fcntl, descriptor, 1024, type); }
 static inline int clinux_setsig(int descriptor, int signal) { return (int)syscall(SYS_fcntl, descriptor, 10, signal); }
+
+// Locks of open file descriptions, of linux/fcntl.h: one that is in the way, locking, locking after a wait.
+enum { CLINUX_OFD_GETLK = 36, CLINUX_OFD_SETLK = 37, CLINUX_OFD_SETLKW = 38 };
+static inline int clinux_ofd_lock(int descriptor, int command, struct flock *lock) {
+    return fcntl(descriptor, command, lock);
+}
+// flock(2): in Swift the structure of that name hides it.
+static inline int clinux_flock(int descriptor, int operation) { return (int)syscall(SYS_flock, descriptor, operation); }
 
 static inline int clinux_mknodat(int directory, const char *path, mode_t mode, uint32_t device) {
     return (int)syscall(SYS_mknodat, directory, path, mode, device);
@@ -155,6 +173,12 @@ static inline int clinux_mknodat(int directory, const char *path, mode_t mode, u
 
 static inline int clinux_linkat(int from, const char *name, int to, const char *newName, int flags) {
     return (int)syscall(SYS_linkat, from, name, to, newName, flags);
+}
+
+// Copies memory within this process: as much as can be reached, where a plain copy would end in a signal.
+static inline long clinux_copy_within(void *to, const void *from, size_t size) {
+    struct { const void *base; size_t length; } source = {from, size}, target = {to, size};
+    return syscall(SYS_process_vm_writev, syscall(SYS_getpid), &source, 1L, &target, 1L, 0L);
 }
 
 static inline int clinux_syncfs(int descriptor) { return (int)syscall(SYS_syncfs, descriptor); }
@@ -197,4 +221,10 @@ static inline int clinux_make_private(int mount) {
     // struct mount_attr: what to set, what to clear, propagation (MS_PRIVATE), user namespace.
     uint64_t attributes[4] = {0, 0, 1 << 18, 0};
     return (int)syscall(442 /* mount_setattr */, mount, "", CLINUX_AT_EMPTY_PATH, attributes, sizeof attributes);
+}
+
+// Of glibc 2.34, for _GNU_SOURCE alone. Returns an error number.
+int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int);
+static inline int clinux_spawn_closing_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: MIT
 //
-// How each inode's reads and writes go, and its backing file.
+// The backing files of a connection: which inode has one registered, and for how long.
 //
-// The kernel's rules (`fs/fuse/iomode.c`): an inode is idle, cached or passed through. While a file of it is open in
-// passthrough, every other open of it must be passthrough too, of the same registration: anything else fails with EIO;
-// while one is open through the cache, passthrough fails with EIO. So that no user ever sees that, an open joins the mode
-// of those that are there, and only the first one chooses:
+// A registration belongs to an inode. The first open that passes it through makes it, later ones share it, and it may
+// outlive the last close: then it is kept, for the next open to find. `BackingRecord` has how opens go beside each other.
 //
-//     mode there    wish: cached              direct                    passthrough
-//     (idle)        cached                    direct                    passthrough; cached, if it cannot be had
-//     cached        cached                    direct, counted as cached cached
-//     direct        cached from now on        direct                    direct
-//     passthrough   passthrough, data direct  passthrough, data direct  passthrough
+// Life of a registration: none -> registered (a file of the inode is open in passthrough, or an answer that says so is
+// on its way) -> kept, if there is room -> registered again, or none.
 //
-// ("Passthrough, data direct" is PASSTHROUGH|DIRECT_IO: reads and writes come to the server, maps go to the backing.)
-// Next to direct opens a passthrough one would be right as long as none of them maps the file shared, which nobody
-// tells: it is served direct.
+// An id is never closed while an answer may be on its way that names it, nor while the kernel may be in passthrough mode
+// with it: an open counts from before its answer until its release has come, or the answer has come back undelivered. The
+// release comes after the kernel has left the mode.
 //
-// Life cycle: an inode has a record from its first open to its last release. The kernel ends its own mode before it
-// sends that release (`fuse_file_put`), so the record errs on the side that is always right. The registration is made
-// by the first open and taken back with the record.
+// An id is never used again while it is live: ids that the session allocates are free after the close. An id that is the
+// inode's number belongs to one record, whose registrations are made and taken back one at a time. Where a number has
+// passed to another node, what its record still holds of the old one is taken back first. (Linux holds an inode until the
+// release of its files is answered, and has the number forgotten after that; nothing here relies on it. A release that comes
+// later names the old node and is let be.)
 //
-// Locks: records are in shards by node, each behind a mutex, held for a few instructions. No system call is made under
-// one: a first open registers without the lock, and takes its registration back if another open was faster. The lock
-// orders everything; there is no other shared state but the counters.
+// Locks.
+//   A shard's, for a few instructions: it guards the records in it. No system call is made under it, and no other lock
+//   taken but the allocator's.
+//   A turn, one of a few per shard: held by whoever changes what a record is registered as, calls to the kernel included.
+//   Two first opens of an inode so make one registration; those of others meet only by chance. Opens that find their
+//   inode open, or its registration kept, never take one. A turn comes before a shard's lock, and nobody takes two.
+// The counters order nothing.
 
 import FUSEWire
 import Logging
@@ -31,153 +32,261 @@ import Synchronization
 import SystemPackage
 
 final class InodeBackings: Sendable {
-    /// How an open goes.
-    struct Admission: Equatable {
-        var flags: OpenFlags
-        var backing: BackingID?
+    /// Where a node's record is: a shard, and an index in it where the filesystem numbers its inodes, whose number is `id`.
+    struct Home {
+        var shard: Int
+        var index: UInt32?
+        var id: BackingID?
     }
 
-    private enum Mode: Equatable {
-        case cached
-        case direct
-        case passthrough(BackingID)
-    }
+    /// How many refused files are remembered, in each shard.
+    static let refusalsRemembered = 64
+    static let shardCount = 16
+    private static let turnsPerShard = 4
 
-    private struct Record {
-        var mode: Mode
-        var opens: Int
-    }
+    let device: any Device
+    let calls: any DialectCalls
+    let options: BackingOptions
+    let logger: Logger
+    private let shards: InlineArray<16, Mutex<BackingShard>>
+    private let turns: InlineArray<64, Mutex<Void>>
+    /// Since when the first one that a shard keeps is kept; `max` where it keeps none. Written with its lock, and read without.
+    let oldestKept: InlineArray<16, Atomic<UInt64>>
+    let allocator = Mutex(IDAllocator())
+    let isOff: Atomic<Bool>
+    let counters = BackingCounters()
+    let reports = Mutex(BackingReports())
+    let expiry = Mutex(ExpiryState())
+    let isWatched = Atomic(false)
+    let bell = Bell()
+    let now: @Sendable () -> UInt64
 
-    private typealias Shard = Mutex<[NodeID: Record]>
-
-    private let device: any Device
-    private let isAvailable: Bool
-    private let logger: Logger
-    private let shards: InlineArray<16, Shard>
-    /// The errors that registrations met, and how often. Each is told once.
-    private let refusals = Mutex<[Errno: Int]>([:])
-    private let registrations = Atomic<Int>(0)
-    private let passthroughOpens = Atomic<UInt64>(0)
-
-    init(_ device: any Device, isAvailable: Bool, logger: Logger) {
+    /// - Parameters:
+    ///   - calls: how this kernel wants files registered; nil where it takes none.
+    ///   - now: a clock that never goes back, in nanoseconds.
+    init(
+        _ device: any Device, calls: (any DialectCalls)?, options: BackingOptions = BackingOptions(), logger: Logger,
+        now: @escaping @Sendable () -> UInt64 = InodeBackings.uptime
+    ) {
         self.device = device
-        self.isAvailable = isAvailable
+        self.calls = calls ?? KernelAllocatedIDs()
+        self.options = options
         self.logger = logger
-        shards = InlineArray { _ in Mutex([:]) }
+        self.now = now
+        isOff = Atomic(calls == nil)
+        let isNumbered = if case .chosen = options.ids { true } else { false }
+        shards = InlineArray { _ in Mutex(BackingShard(isNumbered: isNumbered)) }
+        turns = InlineArray { _ in Mutex(()) }
+        oldestKept = InlineArray { _ in Atomic(.max) }
     }
 
-    /// How many backing files are registered.
-    var registered: Int { registrations.load(ordering: .relaxed) }
-
-    /// How many opens went to the kernel so far.
-    var passedThrough: UInt64 { passthroughOpens.load(ordering: .relaxed) }
-
-    /// What the kernel did not take, by error.
-    var refused: [Errno: Int] { refusals.withLock { $0 } }
+    // MARK: Opens and releases
 
     /// Decides how an open of this node goes, and counts it. Every call is followed by one of ``release(_:)``.
     func admit(_ node: NodeID, _ wish: Opened.IO) -> Admission {
-        let admission = decide(node, wish)
-        if admission.flags.contains(.passthrough) { passthroughOpens.add(1, ordering: .relaxed) }
-        return admission
-    }
-
-    private func decide(_ node: NodeID, _ wish: Opened.IO) -> Admission {
-        if let joined = withRecords(of: node, { Self.join(&$0, node, wish) }) { return joined }
-        // Nothing of this node is open.
-        var first = wish.served == .direct ? Mode.direct : .cached
-        if case .passthrough(let file, _) = wish, let id = register(file) { first = .passthrough(id) }
-        let admission = withRecords(of: node) { records in
-            if let joined = Self.join(&records, node, wish) { return joined }
-            records[node] = Record(mode: first, opens: 1)
-            return Self.admission(first, wish)
-        }
-        if case .passthrough(let mine) = first, admission.backing != mine { close(mine) }
+        // No number: a mistake of the filesystem's. Direct opens are right beside each other, whatever is known of them.
+        guard let home = home(of: node) else { return Admission(flags: .directIO) }
+        let admission = joined(node, wish, home) ?? changed(node, wish, home)
+        if admission.backing != nil { counters.passthroughOpens.wrappingAdd(1, ordering: .relaxed) }
         return admission
     }
 
     /// One open of this node is gone.
     func release(_ node: NodeID) {
-        let ended: Mode? = withRecords(of: node) { records in
-            guard var record = records[node] else { return nil }
-            record.opens -= 1
-            records[node] = record.opens > 0 ? record : nil
-            return record.opens > 0 ? nil : record.mode
-        }
-        if case .passthrough(let id) = ended { close(id) }
-    }
-
-    /// Joins what is open of the node; nil where nothing is.
-    private static func join(_ records: inout [NodeID: Record], _ node: NodeID, _ wish: Opened.IO) -> Admission? {
-        guard var record = records[node] else { return nil }
-        record.opens += 1
-        if record.mode == .direct, !wish.isPassthrough, wish.served != .direct { record.mode = .cached }
-        records[node] = record
-        return admission(record.mode, wish)
-    }
-
-    private static func admission(_ mode: Mode, _ wish: Opened.IO) -> Admission {
-        switch (mode, wish.served) {
-        case (.passthrough(let id), _) where wish.isPassthrough: Admission(flags: .passthrough, backing: id)
-        case (.passthrough(let id), _): Admission(flags: [.passthrough, .directIO], backing: id)
-        case (.direct, _), (.cached, .direct): Admission(flags: .directIO)
-        case (.cached, .keepingCache): Admission(flags: .keepCache)
-        case (.cached, .cached): Admission(flags: [])
-        }
-    }
-
-    private func withRecords<R>(of node: NodeID, _ body: (inout sending [NodeID: Record]) -> sending R) -> R {
-        // Slots are dense, so their low bits spread.
-        shards[Int(truncatingIfNeeded: node.rawValue & 15)].withLock(body)
-    }
-
-    // MARK: Registration
-
-    /// Registers a file; nil where the kernel does not take it. That is never the user's trouble: it is told once per
-    /// kind, and the file is served through this process.
-    private func register(_ file: FileDescriptor) -> BackingID? {
-        guard isAvailable else { return nil }
-        do throws(Errno) {
-            let id = try device.openBacking(BackingMap(fd: file.rawValue))
-            registrations.add(1, ordering: .relaxed)
-            return id
-        } catch {
-            if isFirst(error) {
-                logger.warning("a file is served without passthrough: the kernel did not take it: \(error)")
+        guard let home = home(of: node) else { return }
+        enum After { case nothing, kept, close(UInt32) }
+        let after: After = withShard(home.shard) { shard in
+            guard let index = shard.find(node, at: home.index), shard[index].node == node, shard[index].opens > 0 else {
+                return .nothing
             }
-            return nil
+            shard[index].opens -= 1
+            guard shard[index].opens == 0 else { return .nothing }
+            guard shard[index].id != 0 else {
+                shard[index].traits.remove(.doomed)
+                shard.tidy(index, isFixed: home.index != nil)
+                return .nothing
+            }
+            if options.kept == 0 || shard[index].traits.contains(.doomed) { return .close(index) }
+            // Beside opens that were not passed through it was kept all the time.
+            guard !shard[index].traits.contains(.kept) else { return .nothing }
+            keep(index, in: &shard)
+            return .kept
+        }
+        switch after {
+        case .nothing: break
+        case .kept: tend()
+        case .close(let index): close(index, in: home.shard)
         }
     }
 
-    private func close(_ id: BackingID) {
-        registrations.subtract(1, ordering: .relaxed)
-        do throws(Errno) { try device.closeBacking(id) } catch {
-            // Nothing is lost but the kernel's reference: it goes with the connection.
-            if isFirst(error) { logger.error("backing \(id.rawValue) was not closed: \(error)") }
+    /// Where the record of a node is. Nil where the filesystem has given it a number that is none.
+    func home(of node: NodeID) -> Home? {
+        // Slots are dense, so their low bits spread.
+        guard case .chosen(let number) = options.ids else {
+            return Home(shard: Int(truncatingIfNeeded: node.rawValue & 15), index: nil, id: nil)
+        }
+        let id = number(node)
+        guard id.rawValue > 0 else { return nil }
+        return Home(shard: Int(id.rawValue & 15), index: UInt32(id.rawValue >> 4) + 1, id: id)
+    }
+
+    var isFixed: Bool { if case .chosen = options.ids { true } else { false } }
+
+    func withShard<R>(_ number: Int, _ body: (inout sending BackingShard) -> sending R) -> R {
+        shards[number].withLock { shard in
+            let result = body(&shard)
+            let oldest = shard.oldestKept?.stamp ?? .max
+            // Seldom, so that what others read is not written all the time.
+            if oldestKept[number].load(ordering: .relaxed) != oldest { oldestKept[number].store(oldest, ordering: .relaxed) }
+            return result
         }
     }
 
-    /// Counts an error, and says whether it is the first of its kind.
-    private func isFirst(_ error: Errno) -> Bool {
-        refusals.withLock { refusals in
-            refusals[error, default: 0] += 1
-            return refusals[error] == 1
-        }
-    }
-}
-
-extension Opened.IO {
-    fileprivate var isPassthrough: Bool {
-        if case .passthrough = self { true } else { false }
+    func withTurn<R>(of index: UInt32, in shard: Int, _ body: () -> sending R) -> sending R {
+        turns[shard * Self.turnsPerShard + Int(index) % Self.turnsPerShard].withLock { _ in body() }
     }
 
-    /// How it goes where it is not passed through.
-    fileprivate var served: Served {
-        switch self {
-        case .cached: .cached
-        case .keepingCache: .keepingCache
-        case .direct: .direct
-        case .passthrough(_, let otherwise): otherwise
+    /// Joins what there is of the node, or starts without a registration. Nil where one has to be made, or taken back.
+    private func joined(_ node: NodeID, _ wish: Opened.IO, _ home: Home) -> Admission? {
+        withShard(home.shard) { shard in
+            let index = shard.make(node, at: home.index)
+            if shard[index].node != node {
+                guard shard[index].id == 0 else { return nil }
+                renew(index, for: node, in: &shard)
+            }
+            return decided(index, wish, in: &shard)
         }
+    }
+
+    private func decided(_ index: UInt32, _ wish: Opened.IO, in shard: inout BackingShard) -> Admission? {
+        let isAvailable = !isOff.load(ordering: .relaxed)
+        guard case .admitted(let admission) = shard[index].decide(wish, isAvailable: isAvailable) else { return nil }
+        if shard[index].isPassingThrough, shard.stopKeeping(index) { counters.kept.subtract(1, ordering: .relaxed) }
+        if wish.isPassthrough, admission.backing == nil, shard[index].refusal != 0 {
+            countRefusal(Errno(rawValue: Int32(shard[index].refusal)))
+        }
+        return admission
+    }
+
+    private func keep(_ index: UInt32, in shard: inout BackingShard) {
+        shard.keep(index, at: now())
+        counters.kept.add(1, ordering: .sequentiallyConsistent)
+    }
+
+    /// A record whose number has passed to another node.
+    private func renew(_ index: UInt32, for node: NodeID, in shard: inout BackingShard) {
+        shard.forgetRefusal(of: index)
+        let isBusy = shard[index].traits.contains(.busy)
+        shard[index] = BackingRecord(node: node)
+        if isBusy { shard[index].traits.insert(.busy) }
+    }
+
+    // MARK: First opens
+
+    private enum Change {
+        case admitted(Admission)
+        /// What was in the way is gone.
+        case again
+        case refused(Errno)
+    }
+
+    /// An open for which something has to be registered or taken back.
+    private func changed(_ node: NodeID, _ wish: Opened.IO, _ home: Home) -> Admission {
+        // Others may keep more in the meantime, again and again.
+        var reliefs = 4
+        while true {
+            let index = withShard(home.shard) { $0.make(node, at: home.index) }
+            switch withTurn(of: index, in: home.shard, { change(node, wish, home, index) }) {
+            case .admitted(let admission):
+                if admission.backing == nil { tend() }
+                return admission
+            case .again: continue
+            case .refused(let error):
+                if error.isShortage, reliefs > 0, relieve(32) > 0 {
+                    reliefs -= 1
+                    continue
+                }
+                report(error)
+                return refused(error, node, wish, home)
+            }
+        }
+    }
+
+    /// A first open whose file was not taken. Nobody had the record's turn since: another may have had more luck.
+    private func refused(_ error: Errno, _ node: NodeID, _ wish: Opened.IO, _ home: Home) -> Admission {
+        withShard(home.shard) { shard in
+            let index = shard.make(node, at: home.index)
+            if shard[index].node == 0 { renew(index, for: node, in: &shard) }
+            // The node was forgotten meanwhile, and its number given to another: nobody waits for this answer.
+            guard shard[index].node == node else { return Admission(flags: .directIO) }
+            if shard[index].id == 0 {
+                shard[index].refuse(error)
+                shard.noteRefusal(of: index, most: Self.refusalsRemembered, isFixed: isFixed)
+            }
+            let admission = shard[index].settle(wish)
+            if shard[index].isPassingThrough, shard.stopKeeping(index) { counters.kept.subtract(1, ordering: .relaxed) }
+            if admission.backing == nil { countRefusal(error) }
+            return admission
+        }
+    }
+
+    /// By who has the record's turn.
+    private func change(_ node: NodeID, _ wish: Opened.IO, _ home: Home, _ index: UInt32) -> Change {
+        enum Look { case admitted(Admission), another(BackingID), again, register(FileDescriptor) }
+        let look: Look = withShard(home.shard) { shard in
+            guard shard.find(node, at: home.index) == index else { return .again }
+            if shard[index].node != node {
+                let old = shard[index].id
+                if shard.stopKeeping(index) { counters.kept.subtract(1, ordering: .relaxed) }
+                renew(index, for: node, in: &shard)
+                if old != 0 { return .another(BackingID(rawValue: old)) }
+            }
+            if let admission = decided(index, wish, in: &shard) { return .admitted(admission) }
+            guard let file = wish.backing else { return .again }
+            if shard[index].id != 0 {
+                // Registered for another kind of opener.
+                if shard.stopKeeping(index) { counters.kept.subtract(1, ordering: .relaxed) }
+                defer { shard[index].id = 0 }
+                return .another(BackingID(rawValue: shard[index].id))
+            }
+            shard[index].traits.insert(.busy)
+            return .register(file)
+        }
+        switch look {
+        case .admitted(let admission): return .admitted(admission)
+        case .again: return .again
+        case .another(let id):
+            unregister(id)
+            return .again
+        case .register(let file):
+            do throws(Errno) {
+                return .admitted(registered(try register(file, as: home.id, for: wish.opener), node, wish, home, index))
+            } catch {
+                withShard(home.shard) { shard in _ = shard[index].traits.remove(.busy) }
+                return .refused(error)
+            }
+        }
+    }
+
+    /// A file was registered for a first open.
+    private func registered(_ id: BackingID, _ node: NodeID, _ wish: Opened.IO, _ home: Home, _ index: UInt32) -> Admission {
+        let (admission, isWanted): (Admission, Bool) = withShard(home.shard) { shard in
+            shard[index].traits.remove(.busy)
+            // As above.
+            guard shard[index].node == node else { return (Admission(flags: .directIO), false) }
+            shard.forgetRefusal(of: index)
+            // Another open, which is not passed through, may have been faster.
+            let isInTime = shard[index].opens == 0
+            if isInTime || options.kept > 0 {
+                shard[index].id = id.rawValue
+                shard[index].traits.remove(.lenient)
+                if wish.opener?.leavesPrivileges == true { shard[index].traits.insert(.lenient) }
+            }
+            let admission = shard[index].settle(wish)
+            if !isInTime, options.kept > 0 { keep(index, in: &shard) }
+            return (admission, isInTime || options.kept > 0)
+        }
+        if !isWanted { unregister(id) }
+        return admission
     }
 }

@@ -11,4 +11,8 @@ public enum PassthroughState: Hashable, Sendable {
     case unavailable(reason: String, remedy: String)
     /// It was not asked for.
     case off
+
+    /// EPERM.
+    static let unprivileged = PassthroughState.unavailable(
+        reason: "the kernel lets only a process with CAP_SYS_ADMIN register backing files", remedy: "run it as root")
 }

@@ -25,7 +25,7 @@ public protocol Device: AnyObject, Sendable {
     func notify(_ code: NotifyCode, _ body: RawSpan) throws(Errno)
 }
 
-/// A worker's way to the kernel: one request at a time, from ``receive()`` to ``reply(error:bodyCount:)``. Used by one
+/// A worker's way to the kernel: one request at a time, from ``receive()`` to ``reply(error:)``. Used by one
 /// thread at a time; it owns the memory of the request and of its reply.
 public protocol Lane: AnyObject, Sendable {
     /// Waits for the next request. False: the connection is over (unmounted or aborted).
@@ -36,7 +36,8 @@ public protocol Lane: AnyObject, Sendable {
     func withRequest(_ body: (borrowing ReceivedRequest, inout OutputRawSpan) -> Disposition) -> Disposition
 
     /// Answers the request in hand: with the body left in the room by ``withRequest(_:)``, or with an error alone.
-    /// Throws ENOENT where nobody waits any more: the caller was killed, or the connection aborted.
+    /// Throws ENOENT where nobody waits any more: the connection was aborted. For a caller that is killed the kernel waits
+    /// (`request_wait_answer` in `fs/fuse/dev.c`).
     func reply(error: Errno?) throws(Errno)
 
     /// Lends the body that was last left in the room.
@@ -45,9 +46,16 @@ public protocol Lane: AnyObject, Sendable {
     /// Lends the request in hand once more: also within ``withRequest(_:)``, by the thread that is there.
     func withReceived(_ body: (borrowing ReceivedRequest) -> Void)
 
+    /// Nothing comes by it for a while: what its messages have taken may go back to the system. With no request in hand.
+    func giveBackMemory()
+
     /// Answers a request that came by this lane, with a body of the caller's own. The one method that any thread may
     /// call at any time. Throws as ``reply(error:)`` does.
     func reply(to request: RequestID, error: Errno?, body: RawSpan) throws(Errno)
+}
+
+extension Lane {
+    public func giveBackMemory() {}
 }
 
 /// What becomes of a request.

@@ -13,6 +13,14 @@ extension DeviceFile {
         try FileDescriptor(rawValue: unsafe call(clinux_openat(Int32(CLINUX_AT_FDCWD), "/dev/fuse", 2 | Int32(CLINUX_O_CLOEXEC), 0)))
     }
 
+    /// Whether the connection lives: it is neither unmounted nor aborted. Source: `fuse_dev_poll` in Linux.
+    var isConnected: Bool {
+        var polls = pollfd(fd: descriptor.rawValue, events: 0, revents: 0)
+        // Safe: the structure is lent for the call.
+        while unsafe poll(&polls, 1, 0) < 0 { guard errno == EINTR else { return false } }
+        return polls.revents & Int16(POLLERR) == 0
+    }
+
     /// Makes `clone` a second descriptor of this connection. C counterpart: the ioctl `FUSE_DEV_IOC_CLONE`.
     func cloneConnection(to clone: FileDescriptor) throws(Errno) {
         var source = UInt32(bitPattern: descriptor.rawValue)

@@ -52,6 +52,12 @@ public import SystemPackage
         unsafe UnsafeMutableRawBufferPointer(start: memory + bufferSize + Self.page, count: bufferSize)
     }
 
+    public func giveBackMemory() {
+        // Safe: the mapping is this object's alone, and nothing of the last exchange is wanted any more.
+        _ = unsafe madvise(memory, 2 * bufferSize + Self.page, MADV_DONTNEED)
+        (requestCount, bodyCount) = (0, 0)
+    }
+
     public func receive() throws(Errno) -> Bool {
         while true {
             // Safe: the mapping has bufferSize bytes there.

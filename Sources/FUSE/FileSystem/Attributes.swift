@@ -112,8 +112,7 @@ public struct DeviceNumber: Hashable, Sendable {
         minor = (encoded & 0xff) | ((encoded >> 12) & 0xfff00)
     }
 
-    @usableFromInline
-    var encoded: UInt32 { (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff00) << 12) }
+    package var encoded: UInt32 { (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff00) << 12) }
 }
 
 /// A file's attributes, and for how long they hold.

@@ -133,12 +133,14 @@ public struct DeferredReply: ~Copyable, Sendable {
         }
     }
 
-    /// The answer to `readdir`.
+    /// The answer to `readdir`, also where that was called for want of a `readdirplus`.
     public consuming func reply(entries fill: (inout DirectoryWriter) throws(Errno) -> Void) {
-        let (fits, size) = (pending.opcode == .readdir, pending.size)
+        let (opcode, size) = (pending.opcode, pending.size)
         send { (output) throws(Errno) in
-            guard fits else { throw .doesNotFit }
-            try output.append(upTo: size) { (room) throws(Errno) in try DirectoryWriter.fill(&room, fill) }
+            guard opcode == .readdir || opcode == .readdirplus else { throw .doesNotFit }
+            try output.append(upTo: size) { (room) throws(Errno) in
+                try DirectoryWriter.fill(&room, isPlus: opcode == .readdirplus, fill)
+            }
         }
     }
 
@@ -170,10 +172,10 @@ public struct DeferredReply: ~Copyable, Sendable {
 }
 
 extension Errno {
-    /// What a method throws that has deferred its reply. No errno has this value.
-    static var deferred: Errno { Errno(rawValue: Int32.min + 1) }
+    /// What a method throws that has deferred its reply. No errno has this value, see `notImplemented`.
+    static var deferred: Errno { Errno(rawValue: -1_836_475_205) }
     /// A deferred reply of the wrong kind. No errno has this value.
-    static var doesNotFit: Errno { Errno(rawValue: Int32.min + 2) }
+    static var doesNotFit: Errno { Errno(rawValue: -1_836_475_206) }
 }
 
 extension Connection {
@@ -183,15 +185,19 @@ extension Connection {
     ///     throw connection.deferReply(to: request) { reply in queue.append(DeferredReply.Box(reply)) }
     ///
     /// The reply may be given before the method has returned, and from any thread. What the method returns or throws after
-    /// this call counts for nothing. `release`, `releasedir` and `forget`, which nobody waits for, cannot be deferred: the
-    /// error is then EINVAL, and `take` is not called.
+    /// this call counts for nothing. `release`, `releasedir` and `forget`, which nobody waits for, cannot be deferred, nor,
+    /// with `InitFlags.securityCtx`, what makes an inode, for its security context comes with the request: the error is then
+    /// EINVAL, and `take` is not called.
     /// - Returns: what the method is to throw.
     public func deferReply(to request: Request, _ take: (consuming sending DeferredReply) -> Void) -> Errno {
         guard let session = link.session, let lane = interrupts.deferReply(to: request.id) else { return .invalidArgument }
         var header: PendingReply.Header?
         lane.withReceived { header = PendingReply.Header($0, features) }
         // It was decoded before the method was called.
-        guard let header, ![.release, .releasedir].contains(header.opcode) else {
+        let isLabelled = capabilities.contains(.securityCtx)
+        guard let header, ![.release, .releasedir].contains(header.opcode),
+            !isLabelled || ![.mknod, .mkdir, .symlink, .create, .tmpfile].contains(header.opcode)
+        else {
             interrupts.undefer(request.id)
             return .invalidArgument
         }

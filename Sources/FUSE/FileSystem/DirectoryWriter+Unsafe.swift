@@ -6,12 +6,12 @@ import SystemPackage
 
 extension DirectoryWriter {
     static func fill(
-        _ room: inout OutputRawSpan, _ body: (inout DirectoryWriter) throws(Errno) -> Void
+        _ room: inout OutputRawSpan, isPlus: Bool = false, _ body: (inout DirectoryWriter) throws(Errno) -> Void
     ) throws(Errno) {
         try unsafe room.withUnsafeMutableBytes { (buffer, count) throws(Errno) in
             // Safe: the view covers what is free, does not outlive this closure, and is finalized for its own buffer.
             let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
-            var writer = DirectoryWriter(unsafe OutputRawSpan(buffer: free, initializedCount: 0))
+            var writer = DirectoryWriter(unsafe OutputRawSpan(buffer: free, initializedCount: 0), isPlus: isPlus)
             try body(&writer)
             unsafe count &+= writer.output.finalize(for: free)
         }

@@ -19,12 +19,17 @@ public struct DirectoryOffset: RawRepresentable, Hashable, Sendable, Expressible
 /// without any entry means the end of the directory.
 public struct DirectoryWriter: ~Copyable, ~Escapable {
     var output: OutputRawSpan
+    /// The reply is one to READDIRPLUS, whose entries are larger: each is written as one that was not looked up.
+    let isPlus: Bool
 
     @_lifetime(copy output)
-    init(_ output: consuming OutputRawSpan) { self.output = output }
+    init(_ output: consuming OutputRawSpan, isPlus: Bool = false) {
+        self.output = output
+        self.isPlus = isPlus
+    }
 
-    /// Room left, in bytes. An entry takes 24 bytes and its name, rounded up to 8.
-    public var freeCapacity: Int { output.freeCapacity }
+    /// Room left for the next entry, in bytes. It takes 24 bytes and its name, rounded up to 8.
+    public var freeCapacity: Int { max(0, output.freeCapacity &- (isPlus ? EntryOut.wireSize : 0)) }
 
     /// Adds an entry.
     /// - Parameters:
@@ -36,7 +41,12 @@ public struct DirectoryWriter: ~Copyable, ~Escapable {
     ///   or of more than 1,024 bytes) is left out: the kernel would fail the whole listing for it.
     @_lifetime(self: copy self)
     public mutating func add(_ name: RawSpan, inode: UInt64, type: FileType, next: DirectoryOffset) -> Bool {
-        (try? output.append(entry: inode, off: next.rawValue, type: type.direntType, name: name)) ?? true
+        let type = type.direntType
+        let fits =
+            isPlus
+            ? try? output.append(entry: EntryOut(), ino: inode, off: next.rawValue, type: type, name: name)
+            : try? output.append(entry: inode, off: next.rawValue, type: type, name: name)
+        return fits ?? true
     }
 
     /// Adds an entry whose name is text.

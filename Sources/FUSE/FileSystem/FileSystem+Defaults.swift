@@ -4,18 +4,23 @@ public import SystemPackage
 
 extension Errno {
     /// What only a default implementation throws: the session makes ENOSYS of it, and EIO of an ENOSYS that a
-    /// filesystem threw. No errno has this value.
-    static var notImplemented: Errno { Errno(rawValue: Int32.min) }
+    /// filesystem threw. No errno has this value, and no number that somebody throws by mistake.
+    static var notImplemented: Errno { Errno(rawValue: -1_836_475_204) }
 }
 
 /// The answers of a filesystem that does not implement an operation. See ``FileSystem`` for what ENOSYS means.
 extension FileSystem {
     public var capabilities: Capabilities { [] }
+    public var backings: BackingOptions { BackingOptions() }
 
     public func start(_ connection: Connection) {}
     public func stop() {}
     public func forget(_ node: NodeID, lookups: UInt64) {}
     public func interrupted(_ request: RequestID) {}
+
+    /// ESTALE: nothing is known of forgotten nodes.
+    public func revive(_ node: NodeID, for request: Request) throws(Errno) -> Entry { throw .staleNFSFileHandle }
+    public func parent(of node: NodeID, for request: Request) throws(Errno) -> Entry { throw .staleNFSFileHandle }
 
     /// ENOSYS: the kernel asks for the other attributes only, and says that the time of birth is not known.
     public func statx(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
@@ -135,10 +140,14 @@ extension FileSystem {
         throw .notImplemented
     }
 
+    /// What ``readdir(_:from:into:for:)`` lists, nothing of it looked up. After ENOSYS the kernel would not list by READDIR
+    /// instead, but fail.
     public func readdirplus(
         _ directory: OpenFile, from offset: DirectoryOffset, into entries: inout DirectoryPlusWriter, for request: Request
     ) throws(Errno) {
-        throw .notImplemented
+        try DirectoryWriter.fill(&entries.output, isPlus: true) { (writer) throws(Errno) in
+            try readdir(directory, from: offset, into: &writer, for: request)
+        }
     }
 
     public func releasedir(_ directory: OpenFile, for request: Request) {}

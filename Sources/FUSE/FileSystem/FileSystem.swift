@@ -23,6 +23,9 @@ public protocol FileSystem: Sendable {
     /// ``Connection/capabilities``.
     var capabilities: Capabilities { get }
 
+    /// How files that are handed to the kernel are numbered and kept. Asked once, before ``start(_:)``.
+    var backings: BackingOptions { get }
+
     /// The connection is up; no other method has been called yet.
     func start(_ connection: Connection)
 
@@ -44,6 +47,16 @@ public protocol FileSystem: Sendable {
     /// Gives back lookups of a node: as many as the answers that named it since. At zero the node id may be reused.
     /// Nobody waits for it.
     func forget(_ node: NodeID, lookups: UInt64)
+
+    /// Answers for a node that the kernel may have forgotten long ago, with one lookup more: somebody has a file handle of
+    /// it (`open_by_handle_at(2)`, an NFS client). Only where ``capabilities`` have `.exportSupport`. The answer names the
+    /// same node and generation as the one that the handle was made of; throws `.staleNFSFileHandle` where the inode is
+    /// gone, or not remembered. C counterpart: FUSE_LOOKUP of `.`.
+    func revive(_ node: NodeID, for request: Request) throws(Errno) -> Entry
+
+    /// The directory that a directory is in, with one lookup more: so the kernel finds the way from a file handle to the
+    /// root. Only where ``capabilities`` have `.exportSupport`. C counterpart: FUSE_LOOKUP of `..`.
+    func parent(of node: NodeID, for request: Request) throws(Errno) -> Entry
 
     /// The attributes of a node. `handle` is there where the caller has the file open and the kernel says so.
     func getattr(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply
@@ -91,7 +104,8 @@ public protocol FileSystem: Sendable {
 
     /// It is decided how the reads and writes of an open file go, and a descriptor that the answer named is no longer
     /// needed. Follows each open, create and tmpfile that succeeded, before any other request can name the open file.
-    /// - Parameter passesThrough: the kernel reads, writes and maps the file by itself, and the filesystem sees none of it.
+    ///
+    /// `passesThrough`: the kernel reads, writes and maps the file by itself, and the filesystem sees none of it.
     func settled(_ file: OpenFile, passesThrough: Bool)
 
     /// Creates a file and opens it; opens the one that is there, unless `O_EXCL` is set.
@@ -137,7 +151,9 @@ public protocol FileSystem: Sendable {
     /// Writes the entries of a directory from `offset` on, `.` and `..` among them if users are to see them.
     func readdir(_ directory: OpenFile, from offset: DirectoryOffset, into entries: inout DirectoryWriter, for request: Request) throws(Errno)
 
-    /// As ``readdir(_:from:into:for:)``, and looks each entry up. Asked for only with the capability `doReaddirplus`.
+    /// As ``readdir(_:from:into:for:)``, and looks each entry up. Asked for only with the capability `doReaddirplus`, and then
+    /// instead of `readdir`; with `readdirplusAuto` as well the kernel asks for the one or the other. Not implemented, it is
+    /// answered by `readdir`, in entries that are 128 bytes larger for nothing.
     func readdirplus(
         _ directory: OpenFile, from offset: DirectoryOffset, into entries: inout DirectoryPlusWriter, for request: Request
     ) throws(Errno)
@@ -160,6 +176,11 @@ public protocol FileSystem: Sendable {
     /// As ``getxattr(_:of:into:for:)``, for the names of all attributes, each with its NUL.
     func listxattr(_ node: NodeID, into names: inout OutputRawSpan, for request: Request) throws(Errno) -> Int
 
+    /// Sets an extended attribute. C counterpart: `setxattr(2)`.
+    ///
+    /// With the capability `InitFlags.securityCtx` it is also called for what was just made, with each security context that
+    /// the kernel wants that to have (`security.selinux`), before the maker hears of it. What it throws then is the maker's
+    /// error. A creation whose reply is deferred is not followed by it. Source: `get_create_ext` in Linux.
     func setxattr(_ name: borrowing Name, of node: NodeID, to value: RawSpan, _ options: XattrOptions, for request: Request) throws(Errno)
 
     func removexattr(_ name: borrowing Name, of node: NodeID, for request: Request) throws(Errno)

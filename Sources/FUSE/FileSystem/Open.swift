@@ -43,7 +43,7 @@ public struct Opened: Sendable {
     /// How the reads and writes of an open file go.
     ///
     /// It is a wish. What is already open on the same inode can rule a mode out, and the kernel would fail an open
-    /// that breaks its rules: the session then picks the nearest mode that is right, see ``Backing``.
+    /// that breaks its rules: the session then picks the nearest mode that is right.
     public enum IO: Sendable {
         /// Through the kernel's page cache; the filesystem sees what the cache lacks. What is cached of earlier opens
         /// is dropped now.
@@ -55,10 +55,34 @@ public struct Opened: Sendable {
         case direct
         /// The kernel reads, writes and maps this file by itself. Any descriptor of a regular file will do, also one
         /// opened with `O_PATH`; it must stay open until ``FileSystem/settled(_:passesThrough:)``, no longer: the
-        /// kernel keeps its own. All opens of an inode share one registration, so they must name the same file.
+        /// kernel keeps its own. All opens of an inode share one registration, so they must name the same file; where registrations are kept
+        /// (``BackingOptions/kept``), also those after the last close.
         ///
         /// Where passthrough cannot be had, the open goes on as `otherwise` says, and the session says why once.
-        case passthrough(FileDescriptor, otherwise: Served = .cached)
+        ///
+        /// The kernel writes with the rights of this process, as they are `for` the opener: see ``Opener``.
+        case passthrough(FileDescriptor, otherwise: Served = .cached, for: Opener = Opener())
+        /// As `passthrough` for this file's maps, and beside other opens; each of its own reads and writes goes to the
+        /// filesystem. For files with which more is to be done than the kernel does. C counterpart: `FOPEN_PASSTHROUGH`
+        /// with `FOPEN_DIRECT_IO`.
+        case passthroughDirect(FileDescriptor, otherwise: Served = .cached, for: Opener = Opener())
+
+        /// Who opens a file that is passed through: it decides what the kernel's own writes do to set-user-id and
+        /// set-group-id bits. The kernel asks the filesystem to take them only where it knows of them, and it may not: others
+        /// set them a moment ago, not through this mount.
+        ///
+        /// One registration has one kind of rights. While a file is open with the other kind, who writes is served direct.
+        public struct Opener: Hashable, Sendable {
+            /// It is open for writing.
+            public var writes: Bool
+            /// What is written leaves those bits, as with root: the opener has CAP_FSETID. Otherwise it takes them.
+            public var leavesPrivileges: Bool
+
+            public init(writes: Bool = true, leavesPrivileges: Bool = false) {
+                self.writes = writes
+                self.leavesPrivileges = leavesPrivileges
+            }
+        }
 
         /// How a file is served where it is not passed through.
         public enum Served: Sendable {

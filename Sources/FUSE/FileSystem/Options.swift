@@ -17,6 +17,12 @@ public struct Connection: Sendable {
     public let maxWrite: Int
     /// Whether the kernel takes backing files, and why not.
     public let passthrough: PassthroughState
+    /// Who chooses the ids of backing files; nil where the kernel takes none.
+    public let backingDialect: BackingDialect?
+    /// The files that the kernel has been handed.
+    public let backings: Backings
+    /// The number of the device that the mount appears as, `st_dev` of its files; nil where it is not mounted.
+    public let device: UInt64?
     /// Tells the kernel what it did not ask for: that something it remembers is stale, above all.
     public let notifier: Notifier
     let link: SessionLink
@@ -62,6 +68,11 @@ public struct WriteOptions: OptionSet, Hashable, Sendable {
     /// kernel believes it to be, which differs where others write the file behind its back. C counterpart: `O_APPEND` in
     /// `fuse_write_in.flags`.
     public static var append: WriteOptions { WriteOptions(rawValue: 1 << 31) }
+    /// The data are to be on stable storage before the answer, and what it takes to read them again. So for files opened with
+    /// `O_DSYNC`, and single writes with `RWF_DSYNC`. C counterpart: `O_DSYNC` in `fuse_write_in.flags`.
+    public static var dataSync: WriteOptions { WriteOptions(rawValue: 1 << 30) }
+    /// All attributes, too; always with ``dataSync``. C counterpart: `O_SYNC` in `fuse_write_in.flags`.
+    public static var sync: WriteOptions { WriteOptions(rawValue: 1 << 29) }
 }
 
 /// How `setxattr` treats an attribute that exists or not.

@@ -11,11 +11,12 @@ extension Mount {
     /// a second signal ends it at once.
     ///
     /// To be called before the process has started threads that would take these signals.
-    /// - Parameter whenMounted: called once the mount is live.
+    ///
+    /// `whenMounted` is called once the mount is live; `whenEnding` when a signal has come, before it is unmounted.
     /// - Throws: ``MountError`` where it cannot be mounted, or serving it failed.
     public static func serve(
         _ fileSystem: FS, at path: FilePath, options: MountOptions = MountOptions(),
-        whenMounted: (Mount<FS>) -> Void = { _ in }
+        whenMounted: (Mount<FS>) -> Void = { _ in }, whenEnding: () -> Void = {}
     ) throws(MountError) {
         // Before there are threads, so that no signal finds one that does not block it.
         let signals: SignalSource
@@ -24,14 +25,16 @@ extension Mount {
         }
         let mount = try Mount(fileSystem, at: path, options: options)
         whenMounted(mount)
-        do throws(Errno) { try mount.serveUntilEnded(signals, options.session.logger) } catch {
+        do throws(Errno) { try mount.serveUntilEnded(signals, options.session.logger, whenEnding) } catch {
             try? mount.detach()
             throw MountError(mount.mountpoint, "\(error)", errno: error)
         }
         if let failure = mount.pool.failure { throw MountError(mount.mountpoint, "serving failed: \(failure)", errno: failure) }
     }
 
-    private func serveUntilEnded(_ signals: borrowing SignalSource, _ logger: Logger) throws(Errno) {
+    private func serveUntilEnded(
+        _ signals: borrowing SignalSource, _ logger: Logger, _ whenEnding: () -> Void
+    ) throws(Errno) {
         var isEnding = false
         while try MountCalls.waitForAny([pool.ended, signals.descriptor]) != 0 {
             let signal = try signals.next()
@@ -44,6 +47,7 @@ extension Mount {
                 continue
             }
             isEnding = true
+            whenEnding()
             logger.debug("signal \(signal): unmounting \(mountpoint)")
             // On a thread of its own: unmounting waits for dirty data, and the next signal must be heard meanwhile.
             try startThread { [self] in

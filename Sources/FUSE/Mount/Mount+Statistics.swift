@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 public import FUSEWire
+import Synchronization
 public import SystemPackage
 
 /// What a mount has done so far, and what it holds.
@@ -11,8 +12,17 @@ public struct MountStatistics: Sendable {
     public var passthroughOpens: UInt64
     /// How many backing files are registered with the kernel.
     public var backings: Int
-    /// How often the kernel did not take a backing file, by error: these files were served by the filesystem.
+    /// How many of them nobody has open.
+    public var keptBackings: Int
+    /// How many were registered so far.
+    public var registrations: UInt64
+    /// How often the kernel had no id at once, and was asked again (EAGAIN).
+    public var registrationRetries: UInt64
+    /// Who chooses their ids; nil where the kernel takes none.
+    public var backingDialect: BackingDialect?
+    /// How many opens were served by the filesystem because the kernel did not take the backing file, by error.
     public var refusals: [Errno: Int]
+    /// As it was found at the start, or became since.
     public var passthrough: PassthroughState
     /// How requests come. There is one way yet.
     public var transport: String
@@ -23,9 +33,14 @@ public struct MountStatistics: Sendable {
 extension Mount {
     /// The numbers of this moment; those of different kinds may be a few requests apart.
     public var statistics: MountStatistics {
-        MountStatistics(
-            requests: session.counters.all, passthroughOpens: session.backings.passedThrough,
-            backings: session.backings.registered, refusals: session.backings.refused,
-            passthrough: session.connection.passthrough, transport: "/dev/fuse", threads: pool.threadCount)
+        let backings = session.backings.counters
+        return MountStatistics(
+            requests: session.counters.all, passthroughOpens: backings.passthroughOpens.load(ordering: .relaxed),
+            backings: backings.registered.load(ordering: .relaxed),
+            keptBackings: max(0, backings.kept.load(ordering: .relaxed)),
+            registrations: backings.registrations.load(ordering: .relaxed),
+            registrationRetries: backings.retries.load(ordering: .relaxed),
+            backingDialect: session.connection.backingDialect,
+            refusals: session.backings.refused, passthrough: session.backings.state(session.connection.passthrough), transport: "/dev/fuse", threads: pool.threadCount)
     }
 }

@@ -17,6 +17,7 @@ public final class Mount<FS: FileSystem>: Sendable {
     /// The connection's number in `/sys/fs/fuse/connections`.
     public let connectionNumber: Int
     let pool: WorkerPool<FS>
+    private let file: DeviceFile
 
     /// Mounts, agrees with the kernel on how to talk, and starts serving.
     ///
@@ -25,27 +26,56 @@ public final class Mount<FS: FileSystem>: Sendable {
     /// - Throws: ``MountError`` with what stood against it; nothing is mounted then.
     public init(_ fileSystem: FS, at path: FilePath, options: MountOptions = MountOptions()) throws(MountError) {
         let target = try Self.resolve(path.string)
-        let device = DeviceFile(owning: try options.mount(at: target), logger: options.session.logger)
+        let file = DeviceFile(owning: try options.mount(at: target), logger: options.session.logger)
+        let number = try Self.connectionNumber(at: target)
         do {
-            // The connection's folder in fusectl has the mount's minor device number for its name.
-            guard let number = try MountTable.topmost(at: target)?.connection else {
-                throw MountError(target, "the mount is not in /proc/self/mountinfo", remedy: "it was unmounted at once, or /proc is not mounted")
-            }
-            let lane = try device.firstLane()
-            session = try Session(fileSystem, device: device, lane: lane, options: options.session)
+            let (device, lane) = try Self.traced(file, options.trace)
+            session = try Session(
+                fileSystem, device: device, lane: lane, options: options.session, mountedAs: MountCalls.deviceNumber(0, number))
             pool = try WorkerPool(session, device: device, limits: options.threads)
             try pool.start(lane)
             mountpoint = target
             connectionNumber = number
+            self.file = file
         } catch {
-            try? MountCalls.unmountAsAnyone(target, flags: CLINUX_MNT_DETACH)
+            // This one, and nothing that was there before, or that somebody has put on top of it.
+            let isOnTop: Bool
+            do throws(Errno) { isOnTop = try MountTable.topmost(at: target)?.connection == number } catch { isOnTop = true }
+            if isOnTop { try? MountCalls.unmountAsAnyone(target, flags: CLINUX_MNT_DETACH) }
             throw error as? MountError ?? MountError(target, "\(error)", errno: error as? Errno)
         }
     }
 
+    /// The number of what was just mounted there. The connection's folder in fusectl has the mount's minor device number for
+    /// its name.
+    private static func connectionNumber(at target: String) throws(MountError) -> Int {
+        let top: MountTableEntry?
+        do throws(Errno) { top = try MountTable.topmost(at: target) } catch {
+            // All that is known is that something was mounted.
+            try? MountCalls.unmountAsAnyone(target, flags: CLINUX_MNT_DETACH)
+            throw MountError(target, "the mounts cannot be listed: /proc/self/mountinfo: \(error)", remedy: "mount /proc", errno: error)
+        }
+        guard let number = top?.connection else { throw MountError(target, "unmounted by somebody as soon as it was mounted") }
+        return number
+    }
+
+    /// The device and its first lane, with their messages shown where that is wanted.
+    private static func traced(
+        _ file: DeviceFile, _ trace: (@Sendable (String) -> Void)?
+    ) throws(Errno) -> (any Device, any Lane) {
+        let lane = try file.firstLane()
+        #if !SWIFT_FUSE_UNTRACED
+            if let trace {
+                let device = TracedDevice(file, trace)
+                return (device, device.traced(lane))
+            }
+        #endif
+        return (file, lane)
+    }
+
     /// Waits until the mount is gone.
     public func wait() {
-        _ = try? MountCalls.waitForAny([pool.ended])
+        pool.waitUntilEnded()
     }
 
     /// Unmounts. While files of it are open or someone's working directory is in it, it throws EBUSY and changes
@@ -57,42 +87,66 @@ public final class Mount<FS: FileSystem>: Sendable {
 
     /// Ends the connection at once, and takes the mount out of the tree: what is under way fails with ECONNABORTED, and
     /// so does all that comes later. C counterpart: `MNT_FORCE`, or `abort` in the folder of the connection in fusectl
-    /// where the mount is detached already, or something else is mounted on top of it.
+    /// for users other than root, and where the mount is detached already or something else is mounted on top of it.
     public func abort() throws(MountError) {
+        defer { if !file.isConnected { session.interrupts.connectionIsOver() } }
         if isTopmost {
-            try unmount(flags: CLINUX_MNT_FORCE | CLINUX_MNT_DETACH)
-            return
+            do throws(MountError) { try unmount(flags: CLINUX_MNT_FORCE | CLINUX_MNT_DETACH) } catch {
+                // The control file is the user's, whatever fusermount3 refuses.
+                guard MountCalls.effectiveUser != 0, (try? abortByControlFile()) != nil else { throw error }
+                return
+            }
+            // What fusermount3 does for other users only detaches.
+            if MountCalls.effectiveUser == 0 { return }
         }
+        try abortByControlFile()
+    }
+
+    /// The file belongs to the user who mounted. Source: `fuse_ctl_add_dentry` in Linux.
+    private func abortByControlFile() throws(MountError) {
         let path = FilePath("/sys/fs/fuse/connections/\(connectionNumber)/abort")
         do {
             let file = try FileDescriptor.open(path, .writeOnly)
             defer { try? file.close() }
-            _ = try file.writeAll("1".utf8)
+            // A connection that is over has given its number back, and another mount may have it: what was opened is this
+            // one's only where this one still lives.
+            if self.file.isConnected { _ = try file.writeAll("1".utf8) }
         } catch {
+            guard self.file.isConnected else { return }
             throw MountError(path.string, "\(error)", remedy: "mount -t fusectl none /sys/fs/fuse/connections", errno: error as? Errno)
         }
     }
 
     /// Whether the mount is still in the tree, with nothing on top of it.
     private var isTopmost: Bool {
-        do { return try MountTable.topmost(at: mountpoint)?.connection == connectionNumber } catch { return false }
+        do { return try mountsThere.last == connectionNumber } catch { return false }
     }
 
     private func unmount(flags: Int) throws(MountError) {
         do throws(Errno) {
-            let mine = try MountTable.entries().filter { $0.mountpoint == mountpoint }
-            guard mine.contains(where: { $0.connection == connectionNumber }) else { return }
+            let there = try mountsThere
+            guard there.contains(connectionNumber) else { return }
             // Whoever mounted something on top does not want that to go instead.
-            if mine.last?.connection != connectionNumber { throw .resourceBusy }
+            if there.last != connectionNumber { throw .resourceBusy }
         } catch {
             throw .unmount(mountpoint, error)
         }
-        try MountCalls.unmountAsAnyone(mountpoint, flags: flags)
+        do throws(MountError) { try MountCalls.unmountAsAnyone(mountpoint, flags: flags) } catch {
+            // Somebody else was faster.
+            if let there = try? mountsThere, !there.contains(connectionNumber) { return }
+            throw error
+        }
+    }
+
+    /// The connections of what is mounted on the directory, the topmost one last; nil for what is no FUSE.
+    private var mountsThere: [Int?] {
+        get throws(Errno) { try MountTable.entries().filter { $0.mountpoint == mountpoint }.map(\.connection) }
     }
 
     private static func resolve(_ path: String) throws(MountError) -> String {
         do throws(Errno) {
             let target = try MountCalls.realPath(path)
+            try MountCalls.checkIsServed(target)
             guard try MountCalls.mode(of: target) & S_IFMT == S_IFDIR else { throw .notDirectory }
             return target
         } catch {
@@ -103,7 +157,7 @@ public final class Mount<FS: FileSystem>: Sendable {
 
 /// Unmounts whatever FUSE filesystem is mounted at a path, whoever serves it.
 ///
-/// - Parameter lazily: take it out of the tree even while it is in use. C counterpart: `MNT_DETACH`.
+/// `lazily`: take it out of the tree even while it is in use. C counterpart: `MNT_DETACH`.
 /// - Throws: ``MountError`` where no FUSE filesystem is mounted there, or it is in use.
 public func unmount(_ path: FilePath, lazily: Bool = false) throws(MountError) {
     let target: String
@@ -113,4 +167,24 @@ public func unmount(_ path: FilePath, lazily: Bool = false) throws(MountError) {
     guard let top else { throw MountError(target, "nothing is mounted here") }
     guard top.isFUSE else { throw MountError(target, "not a FUSE filesystem, but \(top.type)", remedy: "use umount(8)") }
     try MountCalls.unmountAsAnyone(target, flags: lazily ? CLINUX_MNT_DETACH : 0)
+}
+
+/// Changes how a FUSE filesystem is mounted, whoever serves it: read-only or not, and what mount flags the options name.
+/// Files that are open for writing keep it from becoming read-only. C counterpart: `mount -o remount`.
+/// - Throws: ``MountError`` where no FUSE filesystem is mounted there, it is in use, or this user may not.
+public func remount(_ path: FilePath, options: MountOptions) throws(MountError) {
+    let target: String
+    let top: MountTableEntry?
+    do throws(Errno) {
+        target = try MountCalls.mountpointPath(path.string)
+        top = try MountTable.topmost(at: target)
+    } catch {
+        throw .remount(path.string, error)
+    }
+    guard let top, top.isFUSE else { throw MountError(target, "no FUSE filesystem is mounted here") }
+    do throws(Errno) {
+        try MountCalls.mount(top.source, at: target, type: top.type, flags: UInt(options.flags | CLINUX_MS_REMOUNT), data: "")
+    } catch {
+        throw .remount(path.string, error)
+    }
 }

@@ -34,11 +34,25 @@ enum MountCalls {
         return FilePath(try realPath(parent.isEmpty ? "." : parent.string)).appending(name).string
     }
 
+    /// A device's number as `stat(2)` has it. C counterpart: `makedev(3)`.
+    static func deviceNumber(_ major: Int, _ minor: Int) -> UInt64 {
+        let (major, minor) = (UInt64(major), UInt64(minor))
+        return (major & 0xfff) << 8 | (major & ~0xfff) << 32 | minor & 0xff | (minor & ~0xff) << 12
+    }
+
     static func mode(of path: String) throws(Errno) -> mode_t {
         var status = stat()
         // Safe: the structure is filled within the call.
         _ = try unsafe call(stat(path, &status))
         return status.st_mode
+    }
+
+    /// Asks the filesystem that a path is on: what is known of a dead one can still be remembered, and then only a question
+    /// that always reaches the server tells. Throws ENOTCONN.
+    static func checkIsServed(_ path: String) throws(Errno) {
+        var statistics = statvfs()
+        // Safe: the structure is filled within the call.
+        _ = try unsafe call(statvfs(path, &statistics))
     }
 
     static func mount(_ source: String, at target: String, type: String, flags: UInt, data: String) throws(Errno) {

@@ -42,6 +42,15 @@ extension MountError {
         }
     }
 
+    static func remount(_ path: String, _ errno: Errno) -> MountError {
+        switch errno {
+        case .resourceBusy: MountError(path, "in use", remedy: "files of it are open for writing", errno: errno)
+        case .noSuchFileOrDirectory: MountError(path, "no such directory", errno: errno)
+        case .notPermitted: MountError(path, "not allowed to remount", remedy: "run as root", errno: errno)
+        default: MountError(path, "\(errno)", errno: errno)
+        }
+    }
+
     static func mountpoint(_ path: String, _ errno: Errno) -> MountError {
         switch errno {
         case .noSuchFileOrDirectory: MountError(path, "no such directory", remedy: "make it first: the mountpoint must exist", errno: errno)

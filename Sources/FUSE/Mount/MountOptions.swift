@@ -24,9 +24,15 @@ public struct MountOptions: Sendable {
     public var exec = true
     /// Reading a file does not change its access time.
     public var noatime = false
-    /// Writes go to the filesystem before they return.
+    /// Writes return when the filesystem has synchronized them. Not those to a file that is passed through: of them the kernel
+    /// asks the backing file's filesystem whether it is mounted so.
     public var sync = false
+    /// The kernel does nothing about it in a FUSE filesystem.
     public var dirsync = false
+
+    /// Called with a line for each message between kernel and filesystem, as ``TracedDevice`` describes them: on the thread
+    /// that has the message in hand, from several at once. Nil, the default, costs nothing.
+    public var trace: (@Sendable (String) -> Void)?
 
     public var threads = ThreadLimits()
     public var session: SessionOptions
@@ -47,8 +53,8 @@ extension MountOptions {
         return device
     }
 
-    /// Mounts an opened `/dev/fuse` on a directory. Source of the option names: `fuse_fs_parameters` in Linux.
-    func mount(_ device: FileDescriptor, at target: String) throws(Errno) {
+    /// As `mount(2)` takes them.
+    var flags: Int {
         var flags = 0
         if readOnly { flags |= CLINUX_MS_RDONLY }
         if !suid { flags |= CLINUX_MS_NOSUID }
@@ -57,6 +63,11 @@ extension MountOptions {
         if noatime { flags |= CLINUX_MS_NOATIME }
         if sync { flags |= CLINUX_MS_SYNCHRONOUS }
         if dirsync { flags |= CLINUX_MS_DIRSYNC }
+        return flags
+    }
+
+    /// Mounts an opened `/dev/fuse` on a directory. Source of the option names: `fuse_fs_parameters` in Linux.
+    func mount(_ device: FileDescriptor, at target: String) throws(Errno) {
         var data = "fd=\(device.rawValue),rootmode=40000,user_id=\(MountCalls.user),group_id=\(MountCalls.group)"
         if defaultPermissions { data += ",default_permissions" }
         if allowOther { data += ",allow_other" }

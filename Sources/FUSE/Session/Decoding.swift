@@ -48,6 +48,22 @@ extension RequestMessage {
                 supplementaryGroup: extensions.isEmpty ? nil : try supplementaryGroup()))
     }
 
+    /// The security contexts that the new inode is to have: each an attribute's name, and its value.
+    func forEachSecurityContext(_ body: (borrowing Name, RawSpan) throws(Errno) -> Void) throws(Errno) {
+        guard !extensions.isEmpty else { return }
+        do {
+            var reader = ExtensionReader(extensions)
+            while let part = try reader.next() {
+                guard var contexts = part.securityContexts() else { continue }
+                while let context = try contexts.next() { try body(Name(terminated: context.name), context.value) }
+            }
+        } catch let error as Errno {
+            throw error
+        } catch {
+            throw .ioError
+        }
+    }
+
     private func supplementaryGroup() throws(Errno) -> GroupID? {
         do throws(WireError) {
             var reader = ExtensionReader(extensions)

@@ -18,9 +18,12 @@
 // neither lock nor fence of its own; the sender, which has all the time, pays for both. Within the thread the two
 // accesses stay in order because no compiler moves atomic accesses across each other.
 //
-// Ownership: `request`, `isDeferred` and `thread` are written by the thread alone. One thread at a time has a hand.
+// Ownership: `request`, `unawaited` and `thread` are written by the thread alone. One thread at a time has a hand. `deferred`
+// and `unawaited` name a request, and no two have one name: what is set late, by who defers what has been replied to, or read
+// late, says nothing about another one.
 
 import CLinux
+import FUSEWire
 import Glibc
 import Synchronization
 
@@ -33,8 +36,10 @@ final class Hand: Sendable {
     private let request = Atomic<UInt64>(0)
     private let isAimedAt = Atomic<Bool>(false)
     private let aim = Mutex<Void>(())
-    /// Whether the handler has taken the duty to reply away from the thread.
-    private let isDeferred = Atomic<Bool>(false)
+    /// The request whose handler has taken the duty to reply away from the thread.
+    private let deferred = Atomic<UInt64>(0)
+    /// The request in hand, or one before it, that nobody waits for: the `release` of a file.
+    private let unawaited = Atomic<UInt64>(0)
 
     /// Of the calling thread.
     init(_ lane: any Lane) {
@@ -46,24 +51,31 @@ final class Hand: Sendable {
 
     func holds(_ unique: UInt64) -> Bool { request.load(ordering: .relaxed) == unique }
 
+    /// The request in hand whose caller waits for it, if there is one.
+    var awaited: UInt64? {
+        let unique = request.load(ordering: .acquiring)
+        return unique != 0 && unawaited.load(ordering: .relaxed) != unique ? unique : nil
+    }
+
     // MARK: The thread's part
 
-    func take(_ unique: UInt64) { request.store(unique, ordering: .relaxed) }
+    /// What needs an answer; of anything else the name may be another's: that of a NOTIFY_REPLY is the library's.
+    func take(_ unique: UInt64, _ opcode: Opcode) {
+        if opcode == .release || opcode == .releasedir { unawaited.store(unique, ordering: .relaxed) }
+        request.store(unique, ordering: .releasing)
+    }
 
     func putDown() { request.store(0, ordering: .relaxed) }
 
     /// Before the next request is received.
     func settle() { if isAimedAt.load(ordering: .acquiring) { aim.withLock { _ in } } }
 
-    /// From within the handler: somebody else replies.
-    func deferReply() { isDeferred.store(true, ordering: .relaxed) }
+    /// From within the handler: somebody else replies to this request, or after all not.
+    func deferReply(to unique: UInt64) { deferred.store(unique, ordering: .relaxed) }
+    func undefer() { deferred.store(0, ordering: .relaxed) }
 
-    /// Whether somebody else replies to what the handler was called for.
-    func takeIsDeferred() -> Bool {
-        guard isDeferred.load(ordering: .relaxed) else { return false }
-        isDeferred.store(false, ordering: .relaxed)
-        return true
-    }
+    /// Whether somebody else replies to the request that the handler was called for.
+    func hasDeferred(_ unique: UInt64) -> Bool { unique != 0 && deferred.load(ordering: .relaxed) == unique }
 
     // MARK: The sender's part
 
@@ -76,7 +88,7 @@ final class Hand: Sendable {
                 isAimedAt.store(false, ordering: .releasing)
                 return
             }
-            if request.load(ordering: .relaxed) == unique { _ = clinux_tgkill(getpid(), thread, signal) }
+            if holds(unique) { _ = clinux_tgkill(getpid(), thread, signal) }
             isAimedAt.store(false, ordering: .releasing)
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import FUSEWire
+import Glibc
 import SystemPackage
 
 /// The exchange of INIT: what both sides can do, and what they will.
@@ -72,6 +73,7 @@ struct Handshake {
             let kernel = try? message.structure(InitIn.self)
         else { return .refused(.notAnInit) }
 
+        let pageSize = sysconf(Int32(_SC_PAGESIZE))
         var answer = InitOut(major: FUSEProtocol.major, minor: FUSEProtocol.newestMinor)
         if kernel.major > FUSEProtocol.major {
             return (try? output.append(answer)) == nil ? .refused(.notAnInit) : .majorTold
@@ -86,7 +88,9 @@ struct Handshake {
             minor: min(kernel.minor, FUSEProtocol.newestMinor), offered: offered,
             capabilities: wanted.intersection(offered), maxWrite: DeviceFile.maximumWrite)
         // Without max_pages a message carries 32 pages at the most.
-        if !agreed.capabilities.contains(.maxPages) { agreed.maxWrite = 32 * 4096 }
+        if !agreed.capabilities.contains(.maxPages) { agreed.maxWrite = min(agreed.maxWrite, 32 * pageSize) }
+        // Before (Linux 5.17 to 6.2, partly 7.38) they came in another place.
+        if agreed.minor < 39 { agreed.capabilities.remove(.securityCtx) }
 
         answer.minor = agreed.minor
         answer.max_readahead = kernel.max_readahead
@@ -96,7 +100,7 @@ struct Handshake {
         answer.congestion_threshold = options.maxBackground / 4 * 3
         answer.max_write = UInt32(agreed.maxWrite)
         answer.time_gran = 1
-        answer.max_pages = UInt16(agreed.maxWrite / 4096)
+        answer.max_pages = UInt16(agreed.maxWrite / pageSize)
         if agreed.capabilities.contains(.passthrough) { answer.max_stack_depth = options.maxStackDepth }
         return (try? output.append(answer)) == nil ? .refused(.notAnInit) : .agreed(agreed)
     }

@@ -17,6 +17,11 @@
 // by the same descriptor, so that all of them are tried; ENOENT from each means that there is nothing left to interrupt.
 // The answer is sent some 15 milliseconds after the INTERRUPT, which keeps the two from chasing each other.
 //
+// When the connection is over, nobody waits for what is still in hand, and the kernel does not say so: the callers have
+// got their ECONNABORTED. All of it is then taken for interrupted, so that no blocked handler keeps the process, as soon as
+// one thread hears of the end: one that waits for a request, or `Mount.abort`. But not
+// the `release` of a file, which has its work to do, and which the kernel never interrupts either.
+//
 // Locks: `state` holds the list of hands, the marks and the deferred requests. It is taken when threads come and go, for
 // interrupts, and for deferred replies; never for an ordinary request. No system call is made under it. `Hand.aim` is
 // taken after it was given back. `marks` is a hint for handlers that ask, hence relaxed: the lock decides.
@@ -41,6 +46,14 @@ final class Interrupts: Sendable {
         var marks: [UInt64: Mark] = [:]
         var isRepeating = false
         var delay = 1
+        /// The connection is over.
+        var isOver = false
+
+        /// Marks all that has a caller. True: there is, or may be, something left to come out of.
+        mutating func markAll() -> Bool {
+            for unique in hands.compactMap(\.awaited) + deferred where marks[unique] == nil { marks[unique] = Mark() }
+            return !hands.isEmpty || marks.contains { !$0.value.isTold }
+        }
     }
 
     private enum Place {
@@ -98,7 +111,7 @@ final class Interrupts: Sendable {
                 let hand = state.hands.first(where: { $0.holds(request.rawValue) })
             else { return nil }
             state.deferred.insert(request.rawValue)
-            hand.deferReply()
+            hand.deferReply(to: request.rawValue)
             return hand.lane
         }
     }
@@ -107,7 +120,7 @@ final class Interrupts: Sendable {
     func undefer(_ request: RequestID) {
         state.withLock { state in
             state.deferred.remove(request.rawValue)
-            _ = state.hands.first { $0.holds(request.rawValue) }?.takeIsDeferred()
+            state.hands.first { $0.holds(request.rawValue) }?.undefer()
         }
     }
 
@@ -141,7 +154,27 @@ final class Interrupts: Sendable {
         }
         guard isNew else { return }
         pursue(unique)
-        guard starts else { return bell.ring() }
+        if starts { repeatOnThread() } else { bell.ring() }
+    }
+
+    /// The connection is over: a lane said so to the calling thread, whose hand this is, or it was aborted from here. What others
+    /// have in hand ends as if interrupted.
+    func connectionIsOver(_ hand: Hand? = nil) {
+        let (uniques, starts) = state.withLock { state in
+            state.isOver = true
+            _ = state.markAll()
+            marks.store(state.marks.count, ordering: .relaxed)
+            // Those that wait for requests hear of it themselves; one that has just received one is still to take it in hand.
+            let isMore = state.hands.contains { $0 !== hand } || !state.marks.isEmpty
+            let starts = isMore && !state.isRepeating
+            if starts { (state.isRepeating, state.delay) = (true, 1) }
+            return (Array(state.marks.keys), starts)
+        }
+        for unique in uniques { pursue(unique) }
+        if starts { repeatOnThread() }
+    }
+
+    private func repeatOnThread() {
         do throws(Errno) { try startThread { [self] in repeatUntilDone() } } catch {
             state.withLock { $0.isRepeating = false }
             logger.warning("an interrupt is told once only: no thread could be started: \(error)")
@@ -151,7 +184,9 @@ final class Interrupts: Sendable {
     private func repeatUntilDone() {
         while true {
             let next: (uniques: [UInt64], delay: Int)? = state.withLock { state in
-                guard !state.marks.isEmpty else {
+                let isMore = state.isOver ? state.markAll() : !state.marks.isEmpty
+                marks.store(state.marks.count, ordering: .relaxed)
+                guard isMore else {
                     state.isRepeating = false
                     return nil
                 }

@@ -99,7 +99,7 @@ public final class Notifier: Sendable {
     /// Asks for what the page cache has of a file's content, from `offset` on: no more than it has in one piece from there,
     /// and no more than one write carries.
     ///
-    /// - Parameter then: called once, with the offset and the data: none where the kernel has none, or the connection ends.
+    /// `then` is called once, with the offset and the data: none where the kernel has none, or the connection ends.
     ///   On a thread that serves requests; the view is good for the call.
     /// - Throws: as ``send(_:)``. `then` is not called in that case. C counterpart: `FUSE_NOTIFY_RETRIEVE`.
     public func retrieve(
@@ -155,6 +155,8 @@ public final class Notifier: Sendable {
         if let failure { throw failure }
         guard starts else { return bell.ring() }
         do throws(Errno) { try startThread { [self] in run() } } catch {
+            // Who serves no request can do it: whoever waits for the outcome would wait for ever.
+            guard interrupts.isOnServingThread else { return run() }
             state.withLock { $0.isRunning = false }
             logger.error("notifications wait: no thread could be started for them: \(error)")
         }
@@ -171,9 +173,14 @@ public final class Notifier: Sendable {
                     if ends { state.isRunning = false }
                     return (nil, ends)
                 }
-                defer { state.first += 1 }
                 let message = state.queue[state.first].take()
+                state.first += 1
                 state.bytes -= message?.body.count ?? 0
+                // A queue that is never empty would grow for ever otherwise.
+                if state.first == Self.maximumCount {
+                    state.queue.removeSubrange(..<state.first)
+                    state.first = 0
+                }
                 return (message, false)
             }
             if ends { return }

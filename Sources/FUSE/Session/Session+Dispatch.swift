@@ -103,6 +103,6 @@ extension Session {
     }
 
     private func takeBack(_ entry: EntryOut) {
-        if entry.nodeid != 0 { fileSystem.forget(NodeID(rawValue: entry.nodeid), lookups: 1) }
+        if entry.nodeid != 0 { forget(NodeID(rawValue: entry.nodeid), lookups: 1) }
     }
 }

@@ -22,7 +22,7 @@ extension Session {
         let created = try fileSystem.create(
             name, in: message.node, NewFile(mode: fields.mode, umask: fields.umask),
             OpenRequest(fields.flags, fields.open_flags), for: message.request())
-        try put(created, &output)
+        try put(created, message, &output)
     }
 
     func tmpfile(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
@@ -30,12 +30,18 @@ extension Session {
         let created = try fileSystem.tmpfile(
             in: message.node, NewFile(mode: fields.mode, umask: fields.umask), OpenRequest(fields.flags, fields.open_flags),
             for: message.request())
-        try put(created, &output)
+        try put(created, message, &output)
     }
 
-    private func put(_ created: Created, _ output: inout OutputRawSpan) throws(Errno) {
+    private func put(_ created: Created, _ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        let node = created.entry.node
         try output.put(EntryOut(created.entry))
-        try output.put(openOut(created.entry.node, created.opened))
+        try output.put(openOut(node, created.opened))
+        do throws(Errno) { try label(node, message) } catch {
+            release(OpenFile(node: node, handle: created.opened.handle), for: try message.request())
+            forget(node, lookups: 1)
+            throw error
+        }
     }
 
     /// Settles how the file's reads and writes go.
@@ -145,6 +151,9 @@ extension WriteOptions {
         // What is written back has its place. A large direct write comes in parts, which may overtake each other: each
         // has its place, too.
         if fields.flags & UInt32(O_APPEND) != 0, fields.flags & UInt32(CLINUX_O_DIRECT) == 0, !contains(.fromCache) { insert(.append) }
+        // Source: `fuse_write_flags` in Linux. `O_SYNC` holds `O_DSYNC`.
+        if fields.flags & UInt32(O_DSYNC) != 0 { insert(.dataSync) }
+        if fields.flags & UInt32(O_SYNC) == UInt32(O_SYNC) { insert(.sync) }
     }
 }
 
@@ -157,7 +166,9 @@ extension OpenRequest {
 
 extension FileLock {
     init(_ lock: FUSEWire.FileLock) throws(Errno) {
-        guard let kind = Kind(rawValue: Int32(truncatingIfNeeded: lock.type)) else { throw .invalidArgument }
+        guard let kind = Kind(rawValue: Int32(truncatingIfNeeded: lock.type)), lock.start <= lock.end, lock.end <= Int64.max else {
+            throw .invalidArgument
+        }
         self.init(kind: kind, start: lock.start, end: lock.end, process: Int32(bitPattern: lock.pid))
     }
 }

@@ -8,12 +8,22 @@ import SystemPackage
 extension Session {
     func lookup(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
         var payload = message.payloadReader
-        let name = try payload.entryName()
-        try output.put(EntryOut(fileSystem.lookup(name, in: message.node, for: message.request())))
+        let name = try payload.text()
+        let entry: Entry
+        // No names here: so the kernel asks for what a file handle stands for, of a filesystem that is good for that.
+        if connection.capabilities.contains(.exportSupport), name == "." {
+            entry = try fileSystem.revive(message.node, for: message.request())
+        } else if connection.capabilities.contains(.exportSupport), name == ".." {
+            entry = try fileSystem.parent(of: message.node, for: message.request())
+        } else {
+            guard name.isEntryName else { throw .invalidArgument }
+            entry = try fileSystem.lookup(name, in: message.node, for: message.request())
+        }
+        try output.put(EntryOut(entry))
     }
 
     func forget(_ message: borrowing RequestMessage) throws(Errno) {
-        fileSystem.forget(message.node, lookups: try message.fields(ForgetIn.self).nlookup)
+        forget(message.node, lookups: try message.fields(ForgetIn.self).nlookup)
     }
 
     func batchForget(_ message: borrowing RequestMessage) throws(Errno) {
@@ -21,9 +31,16 @@ extension Session {
         var payload = message.payloadReader
         // A count that promises more than came is no reason to lose what did.
         while left > 0, let one = try? payload.read(ForgetOne.self) {
-            fileSystem.forget(NodeID(rawValue: one.nodeid), lookups: one.nlookup)
+            forget(NodeID(rawValue: one.nodeid), lookups: one.nlookup)
             left &-= 1
         }
+    }
+
+    func forget(_ node: NodeID, lookups: UInt64) {
+        // First, for the node's number may be another's as soon as the filesystem knows. It may not be the last lookup
+        // that is given back: the next open then registers anew.
+        backings.drop(node)
+        fileSystem.forget(node, lookups: lookups)
     }
 
     func getattr(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
@@ -60,7 +77,7 @@ extension Session {
         let name = try payload.entryName()
         var new = NewFile(mode: fields.mode, umask: fields.umask)
         new.device = DeviceNumber(encoded: fields.rdev)
-        try output.put(EntryOut(fileSystem.mknod(name, in: message.node, new, for: message.request())))
+        try output.put(EntryOut(labelled(fileSystem.mknod(name, in: message.node, new, for: message.request()), message)))
     }
 
     func mkdir(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
@@ -68,14 +85,33 @@ extension Session {
         var payload = message.payloadReader
         let name = try payload.entryName()
         let new = NewFile(mode: fields.mode, umask: fields.umask)
-        try output.put(EntryOut(fileSystem.mkdir(name, in: message.node, new, for: message.request())))
+        try output.put(EntryOut(labelled(fileSystem.mkdir(name, in: message.node, new, for: message.request()), message)))
     }
 
     func symlink(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
         var payload = message.payloadReader
         let name = try payload.entryName()
         let target = try payload.text()
-        try output.put(EntryOut(fileSystem.symlink(name, in: message.node, target: target, for: message.request())))
+        let entry = try fileSystem.symlink(name, in: message.node, target: target, for: message.request())
+        try output.put(EntryOut(labelled(entry, message)))
+    }
+
+    /// What was made, with the security contexts that the kernel has sent for it. Where it cannot have them nobody gets it.
+    private func labelled(_ entry: Entry, _ message: borrowing RequestMessage) throws(Errno) -> Entry {
+        do throws(Errno) { try label(entry.node, message) } catch {
+            forget(entry.node, lookups: 1)
+            throw error
+        }
+        return entry
+    }
+
+    func label(_ node: NodeID, _ message: borrowing RequestMessage) throws(Errno) {
+        // Without the capability there is nothing that could be one.
+        guard connection.capabilities.contains(.securityCtx) else { return }
+        let request = try message.request()
+        try message.forEachSecurityContext { (name, value) throws(Errno) in
+            try fileSystem.setxattr(name, of: node, to: value, [], for: request)
+        }
     }
 
     func unlink(_ message: borrowing RequestMessage) throws(Errno) {

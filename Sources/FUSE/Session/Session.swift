@@ -6,7 +6,7 @@
 // returns a value or throws; the session encodes that into the lane's buffer, and the lane sends it. `step(_:)` is all
 // of that for one request, and blocks nowhere but in the lane and in the filesystem.
 //
-// Shared state: what was negotiated is constant from `init` on. The counters, the I/O modes of inodes, interrupts,
+// Shared state: what was negotiated is constant from `init` on. The counters, backing files, interrupts,
 // notifications and deferred replies have rules of their own, in their files. A session may be stepped by any number of
 // threads, each with a lane of its own.
 
@@ -33,27 +33,36 @@ public final class Session<FS: FileSystem>: Sendable {
     /// Answers the kernel's INIT, and starts the filesystem.
     ///
     /// - Parameters:
+    ///   - fileSystem: what is to be served.
+    ///   - device: the way to the kernel.
     ///   - lane: the lane that INIT comes by: for `/dev/fuse` the mounted descriptor.
+    ///   - options: how.
+    ///   - deviceNumber: the number of the device that the mount appears as.
     /// - Throws: ``SessionError`` where the kernel is too old or the connection ended first.
     public init(
-        _ fileSystem: FS, device: any Device, lane: any Lane, options: SessionOptions = SessionOptions()
+        _ fileSystem: FS, device: any Device, lane: any Lane, options: SessionOptions = SessionOptions(),
+        mountedAs deviceNumber: UInt64? = nil
     ) throws(SessionError) {
         let agreed = try Handshake(wanted: fileSystem.capabilities, options: options).run(on: lane)
         self.fileSystem = fileSystem
         logger = options.logger
         counters = SessionCounters()
         features = ProtocolFeatures(minor: agreed.minor, flags: agreed.capabilities)
-        let passthrough = InodeBackings.probe(device, wanted: options.passthrough, agreed: agreed)
-        backings = InodeBackings(device, isAvailable: passthrough == .available, logger: options.logger)
+        let probe = PassthroughProbe(device, wanted: options.passthrough, agreed: agreed)
+        backings = InodeBackings(device, calls: probe.calls, options: fileSystem.backings, logger: options.logger)
         let link = SessionLink()
         interrupts = Interrupts(signal: options.preparedSignal(), logger: options.logger) { link.session?.interrupted($0) }
         let notifier = Notifier(device, agreed, interrupts, options.logger)
         connection = Connection(
             protocolMinor: agreed.minor, capabilities: agreed.capabilities, offered: agreed.offered,
-            maxWrite: agreed.maxWrite, passthrough: passthrough, notifier: notifier, link: link, interrupts: interrupts)
-        if case .unavailable(let reason, let remedy) = passthrough {
-            guard options.passthrough != .require else { throw .passthroughUnavailable(reason: reason, remedy: remedy) }
-            options.logger.warning("no passthrough: \(reason); file data goes through this process", metadata: ["remedy": "\(remedy)"])
+            maxWrite: agreed.maxWrite, passthrough: probe.state, backingDialect: probe.calls?.dialect,
+            backings: Backings(inodes: backings), device: deviceNumber, notifier: notifier, link: link, interrupts: interrupts)
+        if case .unavailable(let reason, let remedy) = probe.state, options.passthrough == .require {
+            throw .passthroughUnavailable(reason: reason, remedy: remedy)
+        }
+        options.logger.tell(of: probe.state)
+        if fileSystem.capabilities.contains(.securityCtx), !agreed.capabilities.contains(.securityCtx) {
+            options.logger.warning("security contexts are left to the filesystem: the kernel sends none that are understood here, Linux 6.6 or newer does")
         }
         link.connect(self)
         fileSystem.start(connection)
@@ -61,10 +70,11 @@ public final class Session<FS: FileSystem>: Sendable {
 
     deinit { connection.notifier.end() }
 
-    /// The connection is over, and no thread serves it any more.
-    func end() {
+    /// Stops the filesystem. For who steps a session by hand: the connection is over, and no thread serves it any more.
+    public func end() {
         connection.notifier.end()
         gate.close()
+        backings.end()
         fileSystem.stop()
     }
 
@@ -73,7 +83,10 @@ public final class Session<FS: FileSystem>: Sendable {
     public func step(_ lane: any Lane) throws(Errno) -> Bool {
         let hand = interrupts.enter(lane)
         defer { interrupts.leave(hand) }
-        guard try lane.receive() else { return false }
+        guard try lane.receive() else {
+            interrupts.connectionIsOver(hand)
+            return false
+        }
         return try finish(lane, hand)
     }
 
@@ -94,13 +107,23 @@ public final class Session<FS: FileSystem>: Sendable {
             return true
         } catch {
             // ENOENT: nobody waits for this reply any more. What it would have handed over comes back.
-            takeBack(lane)
+            if disposition == .reply { takeBack(lane) }
             switch error {
             case .noSuchFileOrDirectory: return true
             case .operationNotSupportedByDevice, .connectionAbort: return false
             default: return try replaceRefusedReply(lane, error)
             }
         }
+    }
+
+    /// Whether the lane has received that something is forgotten.
+    func isForget(_ lane: any Lane) -> Bool {
+        var isForget = false
+        lane.withReceived { request in
+            let opcode = request.decodedHeader.map { Opcode(rawValue: $0.opcode) }
+            isForget = opcode == .forget || opcode == .batchForget
+        }
+        return isForget
     }
 
     /// The kernel did not take a reply, and the connection lives: its caller gets EIO, rather than to wait for ever, and
@@ -124,12 +147,13 @@ public final class Session<FS: FileSystem>: Sendable {
         guard let header = request.decodedHeader else { return .noReply }
         let opcode = Opcode(rawValue: header.opcode)
         counters.count(opcode)
-        hand.take(header.unique)
+        let isAnswered = opcode.isAnswered
+        if isAnswered { hand.take(header.unique, opcode) }
         do throws(Errno) {
             try dispatch(request.message(features), into: &output)
-            return opcode.isAnswered && !hand.takeIsDeferred() ? .reply : .noReply
+            return isAnswered && !hand.hasDeferred(header.unique) ? .reply : .noReply
         } catch {
-            return opcode.isAnswered && !hand.takeIsDeferred() ? .fail(error.forKernel) : .noReply
+            return isAnswered && !hand.hasDeferred(header.unique) ? .fail(error.forKernel) : .noReply
         }
     }
 }

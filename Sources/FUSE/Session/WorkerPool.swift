@@ -5,7 +5,7 @@
 // Handlers are synchronous, and may block for long: a thread inside one serves nobody else. So the pool keeps at least
 // one thread waiting for requests: whoever takes a request and leaves nobody waiting starts another one first, up to a
 // bound. When many wait, one that has finished goes home; its lane is parked for the next one, as cloning a descriptor
-// costs more than a thread.
+// costs more than a thread. Some are, without memory; those of a busy time beyond them go.
 //
 // Life cycle: `start` makes the first workers. A worker lives until the connection is over or until there are too many
 // waiting. The last one to leave at the end of the connection stops the filesystem, and closes the pipe that `wait` and
@@ -19,7 +19,7 @@
 
 import Logging
 import Synchronization
-import SystemPackage
+public import SystemPackage
 
 /// How many threads serve a mount.
 public struct ThreadLimits: Hashable, Sendable {
@@ -37,7 +37,8 @@ public struct ThreadLimits: Hashable, Sendable {
     }
 }
 
-final class WorkerPool<FS: FileSystem>: Sendable {
+/// The threads that serve a session. ``Mount`` has one; a session on a device of another kind can have one too.
+public final class WorkerPool<FS: FileSystem>: Sendable {
     private struct State {
         var live = 0
         /// The last worker has left: there will be no other, also where the first ones are still being started.
@@ -61,7 +62,8 @@ final class WorkerPool<FS: FileSystem>: Sendable {
     private let state = Mutex(State())
     private let endPipe: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
 
-    init(_ session: Session<FS>, device: any Device, limits: ThreadLimits) throws(Errno) {
+    /// - Throws: what stands against a pipe, by which the end is told.
+    public init(_ session: Session<FS>, device: any Device, limits: ThreadLimits) throws(Errno) {
         self.session = session
         self.device = device
         self.limits = limits
@@ -73,6 +75,9 @@ final class WorkerPool<FS: FileSystem>: Sendable {
     /// Readable from the moment on when the connection is over and the filesystem is stopped.
     var ended: FileDescriptor { endPipe.readEnd }
 
+    /// Waits for that moment.
+    public func waitUntilEnded() { _ = try? MountCalls.waitForAny([ended]) }
+
     /// What ended the session, if it was not the end of the connection.
     var failure: Errno? { state.withLock { $0.failure } }
 
@@ -80,13 +85,13 @@ final class WorkerPool<FS: FileSystem>: Sendable {
     var threadCount: Int { state.withLock { $0.live } }
 
     /// Starts the first workers. Throws where not even one can be had.
-    func start(_ first: any Lane) throws(Errno) {
+    public func start(_ first: any Lane) throws(Errno) {
         state.withLock { $0.live = 1 }
         do throws(Errno) { try spawn(first) } catch {
             leave(after: error)
             throw error
         }
-        for _ in 1..<limits.initial { grow() }
+        for _ in 1..<limits.initial { grow(upTo: limits.maximum) }
     }
 
     private func spawn(_ lane: any Lane) throws(Errno) {
@@ -109,10 +114,16 @@ final class WorkerPool<FS: FileSystem>: Sendable {
                     throw error
                 }
                 let left = waiting.subtract(1, ordering: .relaxed).newValue
-                guard received else { return leave() }
-                if left == 0 { grow() }
+                guard received else {
+                    session.interrupts.connectionIsOver(hand)
+                    return leave()
+                }
+                // What is forgotten comes in floods, when memory is short, and blocks nobody: a few threads are enough for it,
+                // and all that there may be would take memory themselves.
+                if left == 0 { grow(upTo: session.isForget(lane) ? min(limits.idle, limits.maximum) : limits.maximum) }
                 guard try session.finish(lane, hand) else { return leave() }
-                if left >= limits.idle, goHome(lane) { return }
+                // As it is now: at the end of a busy time, with nothing more to come, those go who are too many.
+                if waiting.load(ordering: .relaxed) >= limits.idle, goHome(lane) { return }
                 waiting.add(1, ordering: .relaxed)
             }
         } catch {
@@ -122,10 +133,11 @@ final class WorkerPool<FS: FileSystem>: Sendable {
     }
 
     /// Starts a worker more, if the bound allows.
-    private func grow() {
+    private func grow(upTo bound: Int) {
         let decision: Growth = state.withLock { state in
             if state.isOver { return .over }
-            guard state.live < limits.maximum else {
+            guard state.live < bound else {
+                if bound < limits.maximum { return .bound(isNew: false) }
                 defer { state.hasToldOfBound = true }
                 return .bound(isNew: !state.hasToldOfBound)
             }
@@ -149,10 +161,11 @@ final class WorkerPool<FS: FileSystem>: Sendable {
 
     /// Ends this worker, unless others have gone meanwhile. True: it has ended.
     private func goHome(_ lane: any Lane) -> Bool {
-        state.withLock { state in
+        lane.giveBackMemory()
+        return state.withLock { state in
             guard state.live > limits.initial, waiting.load(ordering: .relaxed) >= limits.idle else { return false }
             state.live -= 1
-            state.parked.append(lane)
+            if state.parked.count < limits.idle { state.parked.append(lane) }
             return true
         }
     }

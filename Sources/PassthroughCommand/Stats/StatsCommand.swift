@@ -38,7 +38,9 @@ struct StatsCommand: ParsableCommand {
         do throws(Errno) { answer = try StatsSocket.ask(socket) } catch {
             switch error {
             case .permissionDenied: throw MountError(mountpoint, "served by another user", remedy: "ask as that user", errno: error)
-            case .connectionRefused, .noSuchFileOrDirectory:
+            case .resourceTemporarilyUnavailable:
+                throw MountError(mountpoint, "the process that serves this mount does not answer", remedy: "see whether it is stopped", errno: error)
+            case .connectionRefused, .connectionReset, .noSuchFileOrDirectory:
                 throw MountError(mountpoint, "nobody serves this mount any more, or not passthroughfs", errno: .noSuchFileOrDirectory)
             default: throw MountError(mountpoint, "\(error)", errno: error)
             }

@@ -22,6 +22,10 @@ struct StatsReport: Codable {
         var live: Int
         /// Those of them that nobody has open.
         var kept: Int
+        /// Registered since it was mounted.
+        var registrations: UInt64
+        /// Attempts that the kernel wanted made again (EAGAIN).
+        var retries: UInt64
     }
 
     struct Fallback: Codable {
@@ -36,7 +40,7 @@ struct StatsReport: Codable {
     var requests: [String: UInt64]
     var passthrough: Passthrough
     var backings: Backings
-    /// How ids of backing files are come by: `kernel` (it allocates them).
+    /// Who chooses the ids of backing files: `kernel`, `server`; `none` where the kernel takes no files.
     var dialect: String
     var transport: String
     var threads: Int
@@ -44,7 +48,7 @@ struct StatsReport: Codable {
     var inodes: Int
     /// Descriptors that this process has open.
     var descriptors: Int
-    /// Files that were served without passthrough though it was wanted.
+    /// Opens of files that were served without passthrough because the kernel did not take the file.
     var fallbacks: [Fallback]
 }
 
@@ -64,8 +68,10 @@ extension StatsReport {
             passthrough.reason = reason
             passthrough.remedy = remedy
         }
-        backings = Backings(live: statistics.backings, kept: 0)
-        dialect = "kernel"
+        backings = Backings(
+            live: statistics.backings, kept: statistics.keptBackings, registrations: statistics.registrations,
+            retries: statistics.registrationRetries)
+        dialect = statistics.backingDialect?.rawValue ?? "none"
         transport = statistics.transport
         threads = statistics.threads
         inodes = mount.session.fileSystem.inodeCount
@@ -86,7 +92,8 @@ extension StatsReport {
         var rows: [(String, String)] = [("mountpoint", mountpoint), ("source", source), ("process", "\(process)")]
         rows.append(("passthrough", ([passthrough.state] + [passthrough.reason, passthrough.remedy].compactMap { $0 }).joined(separator: ": ")))
         rows.append(("passthrough opens", "\(passthrough.opens)"))
-        rows.append(("backings", "\(backings.live) live, \(backings.kept) kept, ids by the \(dialect)"))
+        rows.append(("backings", "\(backings.live) live, \(backings.kept) of them kept; \(backings.registrations) so far"))
+        rows.append(("backing ids", dialect == "none" ? dialect : "chosen by the \(dialect), \(backings.retries) retries"))
         rows.append(("transport", "\(transport), \(threads) threads"))
         rows.append(("inodes", "\(inodes)"))
         rows.append(("descriptors", "\(descriptors)"))

@@ -16,12 +16,17 @@ import SystemPackage
 struct Credentials: Sendable {
     /// Whether callers' ids can be taken on at all. Only root can.
     let canSwitch: Bool
-    /// The daemon's own supplementary groups, which no caller may gain.
+    /// The daemon's own ids, and its supplementary groups, which no caller may gain.
+    private let user: uid_t
+    private let group: gid_t
     private let groups: [gid_t]
 
     /// The ids of the process at the moment.
     init() {
         canSwitch = geteuid() == 0
+        // Asking with an id that is none reports the current one.
+        user = uid_t(bitPattern: clinux_setfsuid(.max))
+        group = gid_t(bitPattern: clinux_setfsgid(.max))
         let count = getgroups(0, nil)
         var groups = [gid_t](repeating: 0, count: Int(max(0, count)))
         let got = unsafe getgroups(count, &groups)
@@ -39,14 +44,14 @@ struct Credentials: Sendable {
     /// Acts as the caller from now on, on this thread. Throws EPERM, with nothing changed, where that cannot be.
     func assume(_ caller: Caller) throws(Errno) -> Assumed {
         var assumed = Assumed()
-        guard canSwitch, caller.user.rawValue != 0 || caller.group.rawValue != 0 else { return assumed }
-        // Neither call reports failure; asking with an id that is none reports the current one.
+        guard canSwitch, caller.user.rawValue != user || caller.group.rawValue != group else { return assumed }
+        // Neither call reports failure, so it is asked afterwards.
         if !groups.isEmpty || caller.supplementaryGroup != nil {
             var group = caller.supplementaryGroup?.rawValue ?? 0
             guard unsafe clinux_setgroups(caller.supplementaryGroup == nil ? 0 : 1, &group) == 0 else { throw .notPermitted }
             assumed.groups = true
         }
-        if caller.group.rawValue != 0 {
+        if caller.group.rawValue != group {
             assumed.group = true
             _ = clinux_setfsgid(caller.group.rawValue)
             if UInt32(bitPattern: clinux_setfsgid(.max)) != caller.group.rawValue {
@@ -54,7 +59,7 @@ struct Credentials: Sendable {
                 throw .notPermitted
             }
         }
-        if caller.user.rawValue != 0 {
+        if caller.user.rawValue != user {
             assumed.user = true
             _ = clinux_setfsuid(caller.user.rawValue)
             if UInt32(bitPattern: clinux_setfsuid(.max)) != caller.user.rawValue {
@@ -67,8 +72,8 @@ struct Credentials: Sendable {
 
     /// Acts as the daemon again. The user first: that brings the capabilities back.
     func restore(_ assumed: Assumed) {
-        if assumed.user { _ = clinux_setfsuid(0) }
-        if assumed.group { _ = clinux_setfsgid(0) }
+        if assumed.user { _ = clinux_setfsuid(user) }
+        if assumed.group { _ = clinux_setfsgid(group) }
         if assumed.groups {
             // Safe: only read, within the call. It cannot fail where the change before it succeeded.
             unsafe groups.withUnsafeBufferPointer { _ = unsafe clinux_setgroups($0.count, $0.baseAddress) }

@@ -77,6 +77,11 @@ enum SystemCall {
         try reopen(file, Int32(CLINUX_O_PATH))
     }
 
+    /// An `O_PATH` descriptor of the directory that a directory is in; of itself, at the top of all.
+    static func findParent(of directory: FileDescriptor) throws(Errno) -> FileDescriptor {
+        try unsafe find("..", in: directory)
+    }
+
     static func create(
         _ name: borrowing Name, in directory: FileDescriptor, flags: Int32, permissions: FilePermissions
     ) throws(Errno) -> FileDescriptor {
@@ -106,9 +111,8 @@ enum SystemCall {
     static func mknod(
         _ name: borrowing Name, in directory: FileDescriptor, mode: FileMode, device: DeviceNumber
     ) throws(Errno) {
-        // The 32-bit encoding of include/linux/kdev_t.h, which the system call takes.
-        let encoded = (device.minor & 0xff) | ((device.major & 0xfff) << 8) | ((device.minor & 0xfff00) << 12)
-        try unsafe check(name.withCString { unsafe outcome(clinux_mknodat(directory.rawValue, $0, mode.rawValue, encoded)) })
+        // The encoding is also that of the system call.
+        try unsafe check(name.withCString { unsafe outcome(clinux_mknodat(directory.rawValue, $0, mode.rawValue, device.encoded)) })
     }
 
     static func mkdir(_ name: borrowing Name, in directory: FileDescriptor, permissions: FilePermissions) throws(Errno) {
@@ -171,6 +175,13 @@ enum SystemCall {
     static func status(of file: FileDescriptor) throws(Errno) -> stat {
         var status = stat()
         try unsafe check(outcome(Glibc.fstatat(file.rawValue, "", &status, Int32(CLINUX_AT_EMPTY_PATH))))
+        return status
+    }
+
+    /// As ``status(of:)``, as far as the kernel knows: a network's or a FUSE server is not asked. Good right after a lookup.
+    static func knownStatus(of file: FileDescriptor) throws(Errno) -> stat {
+        var status = stat()
+        try unsafe check(outcome(clinux_known_status(file.rawValue, &status)))
         return status
     }
 
@@ -263,13 +274,23 @@ enum SystemCall {
         }
     }
 
+    /// What a single write is to do besides. C counterpart: `RWF_DSYNC`, `RWF_SYNC` and `RWF_APPEND` of `pwritev2(2)`.
+    struct WriteFlags: OptionSet {
+        let rawValue: Int32
+
+        static var dataSync: WriteFlags { WriteFlags(rawValue: 2) }
+        static var sync: WriteFlags { WriteFlags(rawValue: 4) }
+        static var append: WriteFlags { WriteFlags(rawValue: 16) }
+    }
+
     /// Writes all, or as much as can be before a failure, which the next write then meets.
-    static func write(_ file: FileDescriptor, at offset: Int64, _ data: RawSpan) throws(Errno) -> Int {
+    static func write(_ file: FileDescriptor, at offset: Int64, _ data: RawSpan, _ flags: WriteFlags = []) throws(Errno) -> Int {
         try unsafe data.withUnsafeBytes { buffer throws(Errno) in
             var done = 0
             while done < buffer.count {
                 let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[done...])
-                let result = unsafe outcome(Glibc.pwrite(file.rawValue, rest.baseAddress, rest.count, Int(offset &+ Int64(done))))
+                let result = unsafe outcome(clinux_pwrite2(
+                    file.rawValue, rest.baseAddress, rest.count, offset &+ Int64(done), flags.rawValue))
                 if result < 0, done == 0 { try check(result) }
                 if result <= 0 { break }
                 done &+= result
@@ -279,9 +300,10 @@ enum SystemCall {
     }
 
     /// As ``write(_:at:_:)``, at the end of the file, in one step: nothing that another writes meanwhile is overwritten.
-    static func append(_ file: FileDescriptor, _ data: RawSpan) throws(Errno) -> Int {
+    static func append(_ file: FileDescriptor, _ data: RawSpan, _ flags: WriteFlags = []) throws(Errno) -> Int {
         try unsafe data.withUnsafeBytes { buffer throws(Errno) in
-            try unsafe value(outcome(clinux_append(file.rawValue, buffer.baseAddress, buffer.count)))
+            try unsafe value(outcome(clinux_pwrite2(
+                file.rawValue, buffer.baseAddress, buffer.count, 0, flags.union(.append).rawValue)))
         }
     }
 

@@ -18,6 +18,14 @@ import SystemPackage
 // name a record that was given back, or name one twice after its memory was given back. Such a place costs its room
 // until the hand comes by, and no more.) So no more descriptors are open than there are places, and what is pinned.
 
+/// A table whose records are in a ring.
+protocol RingTable {
+    /// Evicts a record, with the lock of its stripe. It is in no place at that moment.
+    func evict(slot: UInt32) -> DescriptorSlot.Eviction
+    /// Says, with the lock of its stripe, that a record is in no place.
+    func unlist(_ slot: UInt32)
+}
+
 /// Places for records that have descriptors; bounded, without a lock.
 struct ClockRing: ~Copyable, Sendable {
     private let places: MappedArray<Atomic<UInt32>>
@@ -38,16 +46,13 @@ struct ClockRing: ~Copyable, Sendable {
     ///
     /// A thread that read the limit a moment ago may still put one record there. It stays open until it is given back, or
     /// the limit is raised again.
-    /// - Parameter leaveOut: takes a record that found no place.
-    func setLimit(_ limit: Int, evict: (UInt32) -> DescriptorSlot.Eviction, leaveOut: (UInt32) -> Void) {
+    func setLimit(_ limit: Int, of table: some RingTable) {
         let limit = min(max(limit, 2), ClockRing.greatest)
         let old = capacity.exchange(limit, ordering: .relaxed)
         guard limit < old else { return }
         for place in limit..<old {
             let slot = places[place].exchange(0, ordering: .relaxed)
-            guard slot != 0 else { continue }
-            let leftOver = enlist(slot, evict: evict)
-            if leftOver != 0 { leaveOut(leftOver) }
+            if slot != 0 { enlist(slot, of: table) }
         }
     }
 
@@ -56,36 +61,32 @@ struct ClockRing: ~Copyable, Sendable {
         return places[Int(place)].exchange(slot, ordering: .relaxed)
     }
 
-    /// Puts a record in, for which another may have to go.
-    /// - Parameter evict: evicts that record. It is in no place at that moment.
-    /// - Returns: a record that found no place, as everything is in use; 0 where all did.
-    func enlist(_ slot: UInt32, evict: (UInt32) -> DescriptorSlot.Eviction) -> UInt32 {
+    /// Puts a record in, for which another may have to go. One of them stays out where everything is in use.
+    func enlist(_ slot: UInt32, of table: some RingTable) {
         var slot = slot
         // After two rounds nothing is merely used: it is all pinned.
         for _ in 0..<(2 &* limit &+ 2) {
             let displaced = exchange(slot)
-            if displaced == 0 { return 0 }
-            switch evict(displaced) {
+            if displaced == 0 { return }
+            switch table.evict(slot: displaced) {
             case .wanted: slot = displaced
-            case .unlisted: return 0
-            case .closing(let descriptor):
-                SystemCall.close(descriptor)
-                return 0
+            case .unlisted: return
+            case .closing(let descriptor): return SystemCall.close(descriptor)
             }
         }
-        return slot
+        table.unlist(slot)
     }
 
-    /// Evicts so many, if there are as many that nobody uses.
-    /// - Returns: how many descriptors were closed, and a record that found no place, or 0.
-    func evict(_ count: Int, evict: (UInt32) -> DescriptorSlot.Eviction) -> (closed: Int, leftOver: UInt32) {
+    /// Closes so many descriptors, if there are as many that nobody uses.
+    /// - Returns: how many were closed.
+    func evict(_ count: Int, of table: some RingTable) -> Int {
         var closed = 0
         var carried: UInt32 = 0
         for _ in 0..<(2 &* limit &+ 2) where closed < count {
             let displaced = exchange(carried)
             carried = 0
             if displaced == 0 { continue }
-            switch evict(displaced) {
+            switch table.evict(slot: displaced) {
             case .wanted: carried = displaced
             case .unlisted: break
             case .closing(let descriptor):
@@ -93,6 +94,7 @@ struct ClockRing: ~Copyable, Sendable {
                 closed &+= 1
             }
         }
-        return (closed, carried == 0 ? 0 : enlist(carried, evict: evict))
+        if carried != 0 { enlist(carried, of: table) }
+        return closed
     }
 }

@@ -8,8 +8,8 @@ struct DescriptorBudget: Hashable, Sendable {
     var inodes: Int
     /// For open files and directories.
     var openFiles: Int
-    /// For inodes that lost their last name and are still in use: each keeps its descriptor. Those beyond it live as long
-    /// as something else holds them; the kernel holds a file that is open in passthrough.
+    /// For inodes that lost their last name and are still in use: each keeps its descriptor. Beyond it there are other ways,
+    /// see ``InodeTable/keep(_:)``.
     var nameless: Int
 
     /// Divides what the process may have open.

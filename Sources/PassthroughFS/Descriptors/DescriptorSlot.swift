@@ -152,6 +152,21 @@ struct DescriptorSlot: ~Copyable {
         }
     }
 
+    /// Takes the descriptor away at once, unless somebody uses it. The record stays in the ring until the hand comes by.
+    func shed() -> FileDescriptor? {
+        var seen = state.load(ordering: .relaxed)
+        while true {
+            let now = SlotState(bits: seen)
+            guard now.isOpen, !now.isKept, now.pins == 0 else { return nil }
+            let descriptor = descriptor
+            let (exchanged, original) = state.weakCompareExchange(
+                expected: seen, desired: seen & ~SlotState.open, successOrdering: .acquiringAndReleasing,
+                failureOrdering: .relaxed)
+            if exchanged { return descriptor }
+            seen = original
+        }
+    }
+
     /// It is in the ring no longer.
     func unlist() { state.bitwiseAnd(~SlotState.listed, ordering: .relaxed) }
 

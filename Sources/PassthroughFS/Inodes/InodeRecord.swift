@@ -17,11 +17,14 @@ struct InodeRecord: ~Copyable {
     var inode: UInt64
     /// The file type, as `S_IFMT` has it. Written before the record goes live.
     var type: UInt32
-    var unused: UInt32
+    /// Its place among the forgotten, a ``Remembrance``. The stripe's lock guards it.
+    var remembrance: UInt32
     /// How the inode is reached without the descriptor. Written before the record goes live.
     var handle: InodeHandle
+    /// What holds it without a name in this process, where that is not the descriptor. The stripe's lock guards it.
+    var anchor: Anchor
     /// Fills up the second line.
-    var reserved: (UInt64, UInt64, UInt64)
+    var reserved: (UInt64, UInt64)
 }
 
 /// A node id of the mirror: the slot of its record, and which of the inodes that were there one after the other.

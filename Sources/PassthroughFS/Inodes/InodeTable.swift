@@ -8,7 +8,8 @@ import SystemPackage
 // The inodes that the kernel knows.
 //
 // Life of a record: free -> live (an inode was looked up for the first time) -> dying (the kernel gave back the last
-// lookup; operations may still use it) -> free. A record's descriptor comes and goes meanwhile: `DescriptorSlot` has
+// lookup; operations may still use it) -> free. A live record with no lookup is remembered, see `ForgottenInodes`: it takes
+// no descriptor, and does not keep a removed file's space; a new lookup, or a file handle, makes it known again. A record's descriptor comes and goes meanwhile: `DescriptorSlot` has
 // the rules, and why none is used after it was closed. Opened again it is by the record's handle; a record without one
 // keeps its descriptor.
 //
@@ -35,32 +36,33 @@ import SystemPackage
 /// what is known of slots. Descriptors are bounded by the limit that is set, except of inodes that have no handle.
 final class InodeTable: Sendable {
     /// What a stripe's lock guards besides the records. Fills up a cache line, so that stripes do not share one.
-    private struct Stripe {
+    struct Stripe {
         var slots = SlotStripe()
         /// Chains in use; grows with the number of records, one at a time.
         var chains: UInt32 = 1
         /// Records that are live.
         var live: Int = 0
-        var padding: (UInt64, UInt64) = (0, 0)
+        /// Those of them that the kernel does not know any more.
+        var forgotten: Int = 0
+        var padding: UInt64 = 0
     }
 
-    private let records: MappedArray<InodeRecord>
+    let records: MappedArray<InodeRecord>
     private let blocks: MappedArray<SlotBlock>
-    private let chains: InodeChains
-    private let stripes: InlineArray<64, Mutex<Stripe>>
-    private let ring: ClockRing
-    /// Inodes that have handles, and keep their descriptors all the same.
-    private let kept = Atomic<Int>(0)
-    private let keptShare = Atomic<Int>(ClockRing.greatest)
-    private let evictableShare = Atomic<Int>(ClockRing.greatest)
+    let chains: InodeChains
+    let stripes: InlineArray<64, Mutex<Stripe>>
+    let ring: ClockRing
+    let keeping = Keeping()
     private let relief: DescriptorRelief
     /// nil in a table whose inodes have no handles.
     private let mounts: SourceMounts?
+    private let remembered: ForgottenInodes
 
     /// Makes a table that knows the root alone. It takes over `root`.
+    /// - Parameter remembered: how many inodes stay known by their node ids after the kernel has forgotten them.
     init(
         root: FileDescriptor, device: UInt64, inode: UInt64, slots: Int = 1 << 26, mounts: SourceMounts? = nil,
-        relief: DescriptorRelief = DescriptorRelief()
+        remembered: Int = 0, relief: DescriptorRelief = DescriptorRelief()
     ) throws(Errno) {
         records = try MappedArray(count: slots, least: min(slots, 1 << 16))
         blocks = try MappedArray(count: records.count / SlotStripe.slotsPerBlock, least: 1)
@@ -69,6 +71,7 @@ final class InodeTable: Sendable {
         ring = try ClockRing()
         self.relief = relief
         self.mounts = mounts
+        self.remembered = ForgottenInodes(capacity: remembered)
         // The root is in no chain: should a lookup reach it again (through a bind mount within the source), it gets a
         // node of its own, for the kernel refuses an answer that names node 1.
         records[1].device = device
@@ -80,31 +83,6 @@ final class InodeTable: Sendable {
     }
 
     deinit { closeAll() }
-
-    /// How many descriptors may be open for inodes that have handles.
-    var descriptorLimit: Int {
-        get { evictableShare.load(ordering: .relaxed) }
-        set {
-            evictableShare.store(newValue, ordering: .relaxed)
-            setRingLimit(newValue)
-        }
-    }
-
-    /// How many inodes that have handles may keep their descriptors, see ``keep(_:)``, before they take from the others'.
-    var keptLimit: Int {
-        get { keptShare.load(ordering: .relaxed) }
-        set { keptShare.store(newValue, ordering: .relaxed) }
-    }
-
-    private func setRingLimit(_ limit: Int) { ring.setLimit(limit) { evict(slot: $0) } leaveOut: { unlist($0) } }
-
-    /// Makes the ring smaller by what is kept beyond its share, or larger again; by eights, for it takes a while.
-    private func share(with kept: Int) {
-        let over = kept &- keptLimit
-        if over >= 0, over & 7 == 0 { setRingLimit(max(descriptorLimit &- over, InodeTable.leastEvictable)) }
-    }
-
-    private static var leastEvictable: Int { 8 }
 
     // MARK: Use
 
@@ -122,7 +100,7 @@ final class InodeTable: Sendable {
     }
 
     /// Lends a pinned record's inode. On failure the pin is given back.
-    private func lend(_ slot: UInt32, isOpen: Bool) throws(Errno) -> Inode {
+    func lend(_ slot: UInt32, isOpen: Bool) throws(Errno) -> Inode {
         let index = Int(slot)
         if !isOpen {
             do throws(Errno) { try reopen(slot) } catch {
@@ -165,31 +143,11 @@ final class InodeTable: Sendable {
         }
         let (isTaken, enlist) = withStripe(of: slot) { _ in records[index].slot.install(descriptor) }
         if !isTaken { SystemCall.close(descriptor) }
-        if enlist { self.enlist(slot) }
+        if enlist { ring.enlist(slot, of: self) }
     }
 
-    private func withStripe<R>(of slot: UInt32, _ body: (inout Stripe) -> R) -> R {
+    func withStripe<R>(of slot: UInt32, _ body: (inout Stripe) -> R) -> R {
         stripes[SlotStripe.stripe(of: slot)].withLock { stripe in body(&stripe) }
-    }
-
-    // MARK: Eviction
-
-    private func enlist(_ slot: UInt32) {
-        let leftOver = ring.enlist(slot) { evict(slot: $0) }
-        if leftOver != 0 { unlist(leftOver) }
-    }
-
-    private func unlist(_ slot: UInt32) { withStripe(of: slot) { _ in records[Int(slot)].slot.unlist() } }
-
-    private func evict(slot: UInt32) -> DescriptorSlot.Eviction {
-        withStripe(of: slot) { _ in records[Int(slot)].slot.evict() }
-    }
-
-    /// Closes descriptors that nobody uses, up to so many.
-    func evict(_ count: Int) -> Int {
-        let (closed, leftOver) = ring.evict(count) { evict(slot: $0) }
-        if leftOver != 0 { unlist(leftOver) }
-        return closed
     }
 
     // MARK: Lookup counts
@@ -212,7 +170,7 @@ final class InodeTable: Sendable {
             while slot != 0 {
                 let index = Int(slot)
                 if records[index].inode == inode, records[index].device == device, records[index].handle == handle {
-                    records[index].lookups &+= 1
+                    addLookup(index, &state)
                     let (isTaken, enlist) = records[index].slot.install(descriptor)
                     let generation = records[index].slot.current.generation
                     return .known(NodeAddress(slot: slot, generation: generation), isTaken: isTaken, enlist: enlist)
@@ -226,6 +184,8 @@ final class InodeTable: Sendable {
             records[index].inode = inode
             records[index].type = type
             records[index].handle = handle
+            records[index].remembrance = Remembrance.absent.rawValue
+            records[index].anchor = .none
             chains.add(slot, hash, of: state.chains, in: records)
             state.live &+= 1
             let generation = state.slots.nextGeneration()
@@ -238,11 +198,11 @@ final class InodeTable: Sendable {
         }
         switch outcome {
         case .new(let address, let enlist):
-            if enlist { self.enlist(address.slot) }
+            if enlist { ring.enlist(address.slot, of: self) }
             return address.node
         case .known(let address, let isTaken, let enlist):
             if !isTaken { SystemCall.close(descriptor) }
-            if enlist { self.enlist(address.slot) }
+            if enlist { ring.enlist(address.slot, of: self) }
             mounts?.release(handle.mount)
             return address.node
         case .full:
@@ -252,19 +212,25 @@ final class InodeTable: Sendable {
         }
     }
 
-    /// One lookup more of a node that is known. Throws ESTALE.
+    /// With the lock.
+    private func addLookup(_ index: Int, _ stripe: inout Stripe) {
+        if records[index].lookups == 0 { stripe.forgotten &-= 1 }
+        records[index].lookups &+= 1
+    }
+
+    /// One lookup more of a node that is known, or remembered. Throws ESTALE.
     func retain(_ node: NodeID) throws(Errno) {
         let address = NodeAddress(node)
         guard address.slot > 0, Int(address.slot) < records.count else { throw .staleNFSFileHandle }
-        let known = withStripe(of: address.slot) { _ in
+        let known = withStripe(of: address.slot) { stripe in
             guard isLive(address) else { return false }
-            records[Int(address.slot)].lookups &+= 1
+            addLookup(Int(address.slot), &stripe)
             return true
         }
         if !known { throw .staleNFSFileHandle }
     }
 
-    private func isLive(_ address: NodeAddress) -> Bool {
+    func isLive(_ address: NodeAddress) -> Bool {
         let state = records[Int(address.slot)].slot.current
         return state.isLive && state.generation == address.generation
     }
@@ -273,19 +239,66 @@ final class InodeTable: Sendable {
     func forget(_ node: NodeID, lookups: UInt64) {
         let address = NodeAddress(node)
         guard node != .root, address.slot > 0, Int(address.slot) < records.count else { return }
-        let isAbandoned = withStripe(of: address.slot) { stripe in
+        enum Outcome {
+            case none
+            case remembered(isNew: Bool, closing: FileDescriptor?)
+            case abandoned
+        }
+        let outcome: Outcome = withStripe(of: address.slot) { stripe in
             let index = Int(address.slot)
-            guard isLive(address) else { return false }
+            guard isLive(address), records[index].lookups > 0 else { return .none }
             guard lookups >= records[index].lookups else {
                 records[index].lookups &-= lookups
-                return false
+                return .none
             }
             records[index].lookups = 0
-            chains.remove(address.slot, of: stripe.chains, in: records)
-            stripe.live &-= 1
-            return records[index].slot.end()
+            stripe.forgotten &+= 1
+            guard isWorthRemembering(index) else { return end(address.slot, &stripe) ? .abandoned : .none }
+            let isNew = records[index].remembrance == Remembrance.absent.rawValue
+            records[index].remembrance = (isNew ? Remembrance.once : .again).rawValue
+            return .remembered(isNew: isNew, closing: records[index].slot.shed())
         }
-        if isAbandoned { retire(address.slot) }
+        switch outcome {
+        case .none: break
+        case .abandoned: retire(address.slot)
+        case .remembered(let isNew, let closing):
+            if let closing { SystemCall.close(closing) }
+            if isNew { remember(address.slot) }
+        }
+    }
+
+    /// Without a name it goes when nobody has it open. In a mount of its own it would keep that from being unmounted.
+    private func isWorthRemembering(_ index: Int) -> Bool {
+        records[index].handle.mount == SourceMounts.source && !isHeld(index)
+    }
+
+    /// A record without lookups goes out of its chain. With the lock; true: the caller retires it.
+    private func end(_ slot: UInt32, _ stripe: inout Stripe) -> Bool {
+        chains.remove(slot, of: stripe.chains, in: records)
+        stripe.live &-= 1
+        stripe.forgotten &-= 1
+        return records[Int(slot)].slot.end()
+    }
+
+    /// Gives a record a place among the forgotten, and sees to the one whose place it was.
+    private func remember(_ slot: UInt32) {
+        enum Outcome { case none, again, abandoned }
+        var oldest = remembered.add(slot)
+        while oldest != 0 {
+            let index = Int(oldest)
+            let outcome: Outcome = withStripe(of: oldest) { stripe in
+                let was = records[index].remembrance
+                // It lost its last name, and was given back; what is in the slot now has no place yet.
+                guard records[index].slot.current.isLive, was != Remembrance.absent.rawValue else { return .none }
+                let isForgotten = records[index].lookups == 0
+                let isAgain = was == Remembrance.again.rawValue && isForgotten
+                records[index].remembrance = (isAgain ? Remembrance.once : .absent).rawValue
+                guard isForgotten else { return .none }
+                return isAgain ? .again : end(oldest, &stripe) ? .abandoned : .none
+            }
+            if outcome == .abandoned { retire(oldest) }
+            oldest = outcome == .again ? remembered.add(oldest) : 0
+        }
     }
 
     /// Makes an abandoned record free. Only the one thread comes here that saw it become abandoned.
@@ -293,81 +306,26 @@ final class InodeTable: Sendable {
         let index = Int(slot)
         let handle = records[index].handle
         let wasKept = records[index].slot.current.isKept && !handle.isNone
+        let anchor = records[index].anchor
         let (descriptor, emptied) = withStripe(of: slot) { stripe in
             (records[index].slot.free(), stripe.slots.give(slot, in: blocks))
         }
         if let descriptor { SystemCall.close(descriptor) }
         mounts?.release(handle.mount)
-        if wasKept { share(with: kept.wrappingSubtract(1, ordering: .relaxed).newValue) }
+        if wasKept { noteReleased() }
+        if !anchor.isNone { release(anchor) }
         if let emptied {
             records.giveBack(Int(emptied) &* SlotStripe.slotsPerBlock, count: SlotStripe.slotsPerBlock)
             withStripe(of: slot) { stripe in stripe.slots.addEmpty(emptied, in: blocks) }
         }
     }
 
-    // MARK: Inodes that lose their last name
-
-    /// Keeps an inode's descriptor open until it is forgotten: without a name it lives only as long as somebody holds it.
-    /// Not beyond what there is for inodes: descriptors that cannot be evicted must not use up all of them. Throws ESTALE.
-    func keep(_ node: NodeID) throws(Errno) {
-        let inode = try pin(node)
-        _ = keep(inode, NodeAddress(node).slot)
-    }
-
-    private func keep(_ inode: borrowing Inode, _ slot: UInt32) -> Bool {
-        let most = keptLimit &+ max(0, descriptorLimit &- InodeTable.leastEvictable)
-        let count: Int? = withStripe(of: slot) { _ in
-            guard !records[Int(slot)].slot.current.isKept else { return nil }
-            let count = kept.wrappingAdd(1, ordering: .relaxed).newValue
-            if count > most {
-                kept.subtract(1, ordering: .relaxed)
-                return nil
-            }
-            records[Int(slot)].slot.keep()
-            return count
-        }
-        if let count { share(with: count) }
-        return count != nil
-    }
-
-    /// Keeps the descriptor of the newest inode that is known by this key, if there is one that is not kept already.
-    func keep(device: UInt64, inode: UInt64) -> NodeID? {
-        let hash = InodeChains.hash(device: device, inode: inode)
-        let stripe = InodeChains.stripe(of: hash)
-        let found: (NodeAddress, SlotState)? = stripes[stripe].withLock { state in
-            var slot = chains.first(hash, of: state.chains)
-            while slot != 0, records[Int(slot)].inode != inode || records[Int(slot)].device != device {
-                slot = records[Int(slot)].next
-            }
-            let generation = records[Int(slot)].slot.current.generation
-            guard slot != 0, !records[Int(slot)].slot.current.isKept,
-                let state = records[Int(slot)].slot.pin(generation)
-            else { return nil }
-            return (NodeAddress(slot: slot, generation: generation), state)
-        }
-        guard let (address, state) = found, let inode = try? lend(address.slot, isOpen: state.isOpen) else { return nil }
-        return keep(inode, address.slot) ? address.node : nil
-    }
-
-    /// It has a name after all.
-    func stopKeeping(_ node: NodeID) {
-        let address = NodeAddress(node)
-        guard address.slot > 1, Int(address.slot) < records.count else { return }
-        let (wasKept, enlist) = withStripe(of: address.slot) { _ in
-            guard isLive(address), !records[Int(address.slot)].handle.isNone, records[Int(address.slot)].slot.current.isKept
-            else { return (false, false) }
-            return (true, records[Int(address.slot)].slot.stopKeeping())
-        }
-        if wasKept { share(with: kept.wrappingSubtract(1, ordering: .relaxed).newValue) }
-        if enlist { self.enlist(address.slot) }
-    }
-
     // MARK: The whole
 
-    /// How many inodes are known, the root aside.
+    /// How many inodes the kernel knows, the root aside.
     var count: Int {
         var count = 0
-        for stripe in stripes.indices { count &+= stripes[stripe].withLock { $0.live } }
+        for stripe in stripes.indices { count &+= stripes[stripe].withLock { $0.live &- $0.forgotten } }
         return count
     }
 
@@ -375,8 +333,13 @@ final class InodeTable: Sendable {
     func lookups(of node: NodeID) -> UInt64? {
         let address = NodeAddress(node)
         guard address.slot > 0, Int(address.slot) < records.count else { return nil }
-        return withStripe(of: address.slot) { _ in isLive(address) ? records[Int(address.slot)].lookups : nil }
+        return withStripe(of: address.slot) { _ in
+            isLive(address) && records[Int(address.slot)].lookups > 0 ? records[Int(address.slot)].lookups : nil
+        }
     }
+
+    /// Whether this is the source's root.
+    func isRoot(device: UInt64, inode: UInt64) -> Bool { records[1].device == device && records[1].inode == inode }
 
     /// Whether a node's descriptor is open at the moment.
     func isOpen(_ node: NodeID) -> Bool { records[Int(NodeAddress(node).slot)].slot.current.isOpen }
@@ -388,12 +351,26 @@ final class InodeTable: Sendable {
             for row in 1..<max(1, rows) {
                 let block = SlotStripe.block(row, of: stripe)
                 for slot in (block &* 32)..<(block &* 32 &+ 32) {
-                    let state = records[Int(slot)].slot.current
-                    if state.isLive { forget(NodeAddress(slot: slot, generation: state.generation).node, lookups: .max) }
+                    let isAbandoned = withStripe(of: slot) { stripe in
+                        guard records[Int(slot)].slot.current.isLive else { return false }
+                        if records[Int(slot)].lookups > 0 { stripe.forgotten &+= 1 }
+                        records[Int(slot)].lookups = 0
+                        return end(slot, &stripe)
+                    }
+                    if isAbandoned { retire(slot) }
                 }
             }
         }
         guard records[1].slot.current.isLive, records[1].slot.end() else { return }
         if let root = records[1].slot.free() { SystemCall.close(root) }
     }
+
+    /// Closes descriptors that nobody uses, up to so many.
+    func evict(_ count: Int) -> Int { ring.evict(count, of: self) }
+}
+
+extension InodeTable: RingTable {
+    func unlist(_ slot: UInt32) { withStripe(of: slot) { _ in records[Int(slot)].slot.unlist() } }
+
+    func evict(slot: UInt32) -> DescriptorSlot.Eviction { withStripe(of: slot) { _ in records[Int(slot)].slot.evict() } }
 }

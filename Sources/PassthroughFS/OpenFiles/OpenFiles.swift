@@ -79,7 +79,7 @@ final class OpenFiles: Sendable {
     /// How many descriptors may be open for what can be opened again.
     var descriptorLimit: Int {
         get { ring.limit }
-        set { ring.setLimit(newValue) { evict(slot: $0) } leaveOut: { unlist($0) } }
+        set { ring.setLimit(newValue, of: self) }
     }
 
     // MARK: Opening and releasing
@@ -116,7 +116,7 @@ final class OpenFiles: Sendable {
             SystemCall.close(descriptor)
             throw .tooManyOpenFiles
         }
-        if found.enlist { enlist(found.slot) }
+        if found.enlist { ring.enlist(found.slot, of: self) }
         return FileHandle(rawValue: UInt64(found.generation) << 32 | UInt64(found.slot))
     }
 
@@ -206,11 +206,8 @@ final class OpenFiles: Sendable {
             return records[index].slot.install(descriptor)
         }
         if !isTaken { SystemCall.close(descriptor) }
-        if enlist { self.enlist(slot) }
+        if enlist { ring.enlist(slot, of: self) }
     }
-
-    /// Its descriptor stays from now on: there is more to it than can be opened again, a lock for one.
-    func keep(_ file: borrowing OpenDescriptor) { withStripe(of: file.slot) { _ in records[Int(file.slot)].slot.keep() } }
 
     /// Takes the position of an open directory for a while; nil where another thread has it.
     func takePosition(of file: borrowing OpenDescriptor) -> UInt64? {
@@ -233,23 +230,12 @@ final class OpenFiles: Sendable {
         stripes[SlotStripe.stripe(of: slot)].withLock { stripe in body(&stripe) }
     }
 
-    // MARK: Eviction
-
-    private func enlist(_ slot: UInt32) {
-        let leftOver = ring.enlist(slot) { evict(slot: $0) }
-        if leftOver != 0 { unlist(leftOver) }
-    }
-
-    private func unlist(_ slot: UInt32) { withStripe(of: slot) { _ in records[Int(slot)].slot.unlist() } }
-
-    private func evict(slot: UInt32) -> DescriptorSlot.Eviction {
-        withStripe(of: slot) { _ in records[Int(slot)].slot.evict() }
-    }
-
     /// Closes descriptors that nobody uses, up to so many.
-    func evict(_ count: Int) -> Int {
-        let (closed, leftOver) = ring.evict(count) { evict(slot: $0) }
-        if leftOver != 0 { unlist(leftOver) }
-        return closed
-    }
+    func evict(_ count: Int) -> Int { ring.evict(count, of: self) }
+}
+
+extension OpenFiles: RingTable {
+    func unlist(_ slot: UInt32) { withStripe(of: slot) { _ in records[Int(slot)].slot.unlist() } }
+
+    func evict(slot: UInt32) -> DescriptorSlot.Eviction { withStripe(of: slot) { _ in records[Int(slot)].slot.evict() } }
 }

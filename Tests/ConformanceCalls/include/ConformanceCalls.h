@@ -15,6 +15,7 @@
 #include <grp.h>
 #include <linux/fs.h>
 #include <linux/stat.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -62,6 +63,30 @@ static inline long k_become(uid_t user, gid_t group, const gid_t *groups, size_t
     if (setgroups(count, groups) < 0 || setresgid(group, group, 0) < 0 || setresuid(user, user, 0) < 0) return -errno;
     return 0;
 }
+/// Of the calling thread alone, where glibc's own would change all.
+static inline long k_thread_groups(const gid_t *groups, size_t count) { K_RESULT(syscall(SYS_setgroups, count, groups)); }
+static inline long k_thread_id(void) { return syscall(SYS_gettid); }
+/// Takes an effective capability, or gives one that is permitted. C counterpart: `capset(2)`, its version 3.
+static inline long k_set_capability(int number, int isOn) {
+    struct { uint32_t version; int process; } header = {0x20080522, 0};
+    struct { uint32_t effective, permitted, inheritable; } set[2];
+    if (syscall(SYS_capget, &header, set) < 0) return -errno;
+    if (isOn) set[number / 32].effective |= 1u << number % 32;
+    else set[number / 32].effective &= ~(1u << number % 32);
+    K_RESULT(syscall(SYS_capset, &header, set));
+}
+/// Takes all effective capabilities from the calling thread.
+static inline long k_drop_capabilities(void) {
+    struct { uint32_t version; int process; } header = {0x20080522, 0};
+    struct { uint32_t effective, permitted, inheritable; } set[2];
+    if (syscall(SYS_capget, &header, set) < 0) return -errno;
+    set[0].effective = set[1].effective = 0;
+    K_RESULT(syscall(SYS_capset, &header, set));
+}
+/// All capabilities in a user namespace of one's own, and none outside.
+static inline long k_new_user_namespace(void) { K_RESULT(unshare(CLONE_NEWUSER)); }
+/// As without a runtime that reports what is wrong.
+static inline void k_die_quietly(int number) { signal(number, SIG_DFL); }
 static inline long k_limit_file_size(uint64_t size) {
     struct rlimit limit = {size, RLIM_INFINITY};
     signal(SIGXFSZ, SIG_IGN);
@@ -115,6 +140,10 @@ static inline long k_read(int file, void *data, size_t size) { K_RESULT(read(fil
 static inline long k_pread(int file, void *data, size_t size, int64_t offset) { K_RESULT(pread(file, data, size, offset)); }
 static inline long k_write(int file, const void *data, size_t size) { K_RESULT(write(file, data, size)); }
 static inline long k_pwrite(int file, const void *data, size_t size, int64_t offset) { K_RESULT(pwrite(file, data, size, offset)); }
+static inline long k_pwrite2(int file, const void *data, size_t size, int64_t offset, int flags) {
+    struct { const void *base; size_t length; } vector = {data, size};
+    K_RESULT(syscall(SYS_pwritev2, file, &vector, 1L, (long)offset, 0L, flags));
+}
 static inline long k_lseek(int file, int64_t offset, int whence) { K_RESULT(lseek(file, offset, whence)); }
 static inline long k_fcntl(int file, int command, long argument) { K_RESULT(fcntl(file, command, argument)); }
 static inline long k_lock(int file, int command, struct flock *lock) { K_RESULT(fcntl(file, command, lock)); }
@@ -179,7 +208,8 @@ enum {
     K_RENAME_NOREPLACE = 1, K_RENAME_EXCHANGE = 2, K_RENAME_WHITEOUT = 4,
     K_KEEP_SIZE = 1, K_PUNCH_HOLE = 2, K_COLLAPSE_RANGE = 8, K_ZERO_RANGE = 16, K_INSERT_RANGE = 32,
     K_SEEK_DATA = 3, K_SEEK_HOLE = 4, K_XATTR_CREATE = 1, K_XATTR_REPLACE = 2,
-    K_OFD_GETLK = F_OFD_GETLK, K_OFD_SETLK = F_OFD_SETLK,
+    K_OFD_GETLK = F_OFD_GETLK, K_OFD_SETLK = F_OFD_SETLK, K_OFD_SETLKW = F_OFD_SETLKW,
+    K_RWF_APPEND = 16, K_CAP_FSETID = 4,
     K_UTIME_NOW = UTIME_NOW, K_UTIME_OMIT = UTIME_OMIT,
     K_STATX_BTIME = STATX_BTIME, K_STATX_BASIC = STATX_BASIC_STATS,
 };

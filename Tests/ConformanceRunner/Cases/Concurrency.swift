@@ -5,7 +5,7 @@ import ConformanceCalls
 // Several processes at once: what is atomic stays so.
 
 /// Starts processes, and waits for them: how each ended.
-private func together(_ count: Int, _ body: (Int) -> Int) -> [Int] {
+private func together(_ count: Int, _ body: @escaping (Int) -> Int) -> [Int] {
     (0..<count).map { index in Sys.start { body(index) } }.map { Sys.wait(for: $0) }
 }
 

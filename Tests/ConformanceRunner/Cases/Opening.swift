@@ -79,6 +79,34 @@ extension Case {
             place.expect("write", Sys.pwrite(file, "d", at: 0), 1)
             place.expect("text", place.text("f"), "abcd")
         },
+        Case("open: one write that appends") { place in
+            let file = place.open("f", O_RDWR | O_CREAT)
+            place.expect("write", Sys.write(file, "abc"), 3)
+            place.expect("append", Sys.pwrite(file, "d", at: 0, Int(K_RWF_APPEND)), 1)
+            place.expect("position", Sys.lseek(file, 0, SEEK_CUR), 3)
+            place.expect("write", Sys.write(file, "D"), 1)
+            place.expect("text", place.text("f"), "abcD")
+        },
+        Case("open: appending a lot") { place in
+            // More than fits into one request; and the reader is not the one who appends.
+            let file = place.open("f", O_RDWR | O_CREAT | O_APPEND), reader = place.open("f", O_RDONLY)
+            let block = [UInt8](repeating: 0x62, count: 3 << 20)
+            place.expect("write", Sys.write(file, "a"), 1)
+            place.expect("write", Sys.write(file, block), block.count)
+            place.expect("position", Sys.lseek(file, 0, SEEK_CUR), block.count + 1)
+            place.expect("write", Sys.write(file, "c"), 1)
+            place.expect("size", place.size("f"), block.count + 2)
+            place.expect("start", Sys.text(Sys.pread(reader, 3, at: 0)), "abb")
+            place.expect("end", Sys.text(Sys.pread(reader, 3, at: block.count)), "bc")
+            place.expect("through itself", Sys.text(Sys.pread(file, 3, at: block.count)), "bc")
+            let memory = Mapping(file, 4096)
+            place.expect("map", memory.outcome, 0)
+            memory.put("stored", at: 1)
+            place.expect("seen", Sys.text(Sys.pread(file, 8, at: 0)), "astoredb")
+            place.ok("truncate", Sys.ftruncate(file, 2))
+            place.expect("write", Sys.write(file, "c"), 1)
+            place.expect("text", place.text("f"), "asc")
+        },
         Case("open: O_DIRECT") { place in
             let file = place.ok("open", Sys.open("f", O_RDWR | O_CREAT | Int32(K_O_DIRECT), 0o600))
             place.expect("write", Sys.aligned(file, 65536, at: 0, writing: true), 65536)

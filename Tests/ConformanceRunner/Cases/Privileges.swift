@@ -115,5 +115,42 @@ extension Case {
             place.asOther { place.expect("write", Sys.write(file, "T"), 1) }
             place.expect("mode", place.mode("f"), "100755")
         },
+        Case("privileges: CAP_FSETID is what counts") { place in
+            // Root without it loses the bits like anybody; who has it leaves them, and takes the file's capabilities alone.
+            for (identity, isOn, left) in [(Identity.root, false, "100777"), (place.other, true, "106777")] {
+                place.asRoot {
+                    place.make("f", "text")
+                    _ = Sys.setxattr("f", "security.capability", capability)
+                    Sys.chmod("f", 0o6777)
+                }
+                place.act(as: identity) {
+                    place.ok("\(identity.name)", Sys.set(capability: Int(K_CAP_FSETID), isOn))
+                    let file = Sys.open("f", O_WRONLY)
+                    place.expect("write", Sys.write(file, "T"), 1)
+                    place.expect("synchronous write", Sys.write(Sys.open("f", O_WRONLY | O_SYNC), "T"), 1)
+                }
+                place.expect("after \(identity.name)'s", place.mode("f"), left)
+                place.asRoot {
+                    place.note("capabilities", Sys.name(ofError: -Sys.getxattr("f", "security.capability").outcome))
+                    Sys.unlink("f")
+                }
+            }
+        },
+        Case("privileges: those of a user namespace count for nothing") { place in
+            for (identity, left) in [(place.other, "100777"), (.root, "100777")] {
+                place.asRoot {
+                    place.make("f", "text")
+                    _ = Sys.setxattr("f", "security.capability", capability)
+                    Sys.chmod("f", 0o6777)
+                }
+                place.expect("\(identity.name)", Sys.run {
+                    guard Sys.become(identity.user, identity.group, identity.groups) == 0 else { return 99 }
+                    Sys.leaveUserNamespace()
+                    return Sys.write(Sys.open("f", O_WRONLY), "T")
+                }, 1)
+                place.expect("after \(identity.name)'s", place.mode("f"), left)
+                place.asRoot { Sys.unlink("f") }
+            }
+        },
     ]
 }

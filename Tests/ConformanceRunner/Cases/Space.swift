@@ -64,6 +64,10 @@ extension Case {
             place.fails("behind the last", Sys.lseek(file, 6 * mebibyte, Int32(K_SEEK_DATA)), ENXIO)
             place.fails("behind the end", Sys.lseek(file, 8 * mebibyte, Int32(K_SEEK_HOLE)), ENXIO)
             place.expect("the end is one", Sys.lseek(file, 8 * mebibyte - 1, Int32(K_SEEK_HOLE)), 8 * mebibyte - 1)
+            for offset in [-1, Int.min] {
+                place.fails("before the start", Sys.lseek(file, offset, Int32(K_SEEK_DATA)), ENXIO)
+                place.fails("before the start", Sys.lseek(file, offset, Int32(K_SEEK_HOLE)), ENXIO)
+            }
             place.expect("position", Sys.lseek(file, 0, SEEK_CUR), 8 * mebibyte - 1)
         },
     ]

@@ -18,12 +18,17 @@ struct Main {
         while let argument = arguments.popFirst() {
             switch argument {
             case "--user":
-                guard let user = [Identity.root, .one, .two].first(where: { $0.name == arguments.first }) else { usage() }
+                guard let user = Identity.take(from: &arguments) else { usage() }
                 users.append(user)
-                arguments.removeFirst()
             case "--case": filter = arguments.popFirst() ?? ""
             case "--read-only": isReadOnly = true
             case "--escape": exit(Escape.run(arguments.map { $0 }) ? 0 : 1)
+            case "--handle":
+                guard let path = arguments.popFirst() else { usage() }
+                exit(HandleFiles.make(path) ? 0 : 1)
+            case "--open-handle":
+                guard let directory = arguments.popFirst(), let handle = arguments.popFirst() else { usage() }
+                exit(HandleFiles.open(directory, handle) ? 0 : 1)
             case "--list":
                 Case.all.forEach { Sys.print($0.name) }
                 return
@@ -33,7 +38,7 @@ struct Main {
             }
         }
         guard let directory else { usage() }
-        if users.isEmpty { users = [.root, .one, .two] }
+        if users.isEmpty { users = Identity.all }
         guard Sys.isRoot else {
             Sys.print("conformance: the cases need several users: run as root")
             exit(2)
@@ -58,39 +63,22 @@ struct Main {
 
     /// In a process of its own, so that none leaves anything behind: open files, locks, a working directory.
     static func run(_ one: Case, as user: Identity, prepared: Bool) -> Bool {
-        let folder = "\(user.name)-" + one.name.map { $0.isLetter || $0.isNumber ? $0 : "-" }
+        let folder = one.folder(for: user)
         if !prepared {
             Sys.mkdir(folder, 0o755)
             Sys.chown(folder, user.user, user.group)
         }
-        let status = Sys.contain(seconds: 30) {
+        let status = Sys.contain(seconds: 300) {
             Sys.umask(0o022)
             guard Sys.chdir(prepared ? "." : folder) == 0 else { return 2 }
             let place = Place(me: user)
             precondition(Sys.become(user.user, user.group, user.groups) == 0)
             one.body(place)
             let isRight = place.wrong.isEmpty
-            report(one, user, isRight, place.wrong.joined(separator: "; "), place.seen.joined(separator: "; "))
+            one.report(user, isRight ? "pass" : "FAIL", place.wrong, place.seen)
             return isRight ? 0 : 1
         }
-        if status > 1 { report(one, user, false, "the case ended with \(status)", "") }
+        if status > 1 { one.report(user, "FAIL", ["the case ended with \(status)"], []) }
         return status == 0
     }
-
-    static func report(_ one: Case, _ user: Identity, _ isRight: Bool, _ wrong: String, _ seen: String) {
-        // Content may hold anything: the line must stay one.
-        let line = [one.name, user.name, isRight ? "pass" : "FAIL", wrong, seen].map { field in
-            field.unicodeScalars.reduce(into: "") { text, scalar in
-                if scalar.value < 32 { text += "\\" + String(scalar.value, radix: 8) } else { text.unicodeScalars.append(scalar) }
-            }
-        }.joined(separator: "\t")
-        Sys.print(line)
-    }
-}
-
-extension Case {
-    /// All of them, by topic.
-    static let all: [Case] = opening + modes + ownership + aclCases + privileges + renaming + linking + openUnlinked
-        + xattrs + locking + space + copying + times + directories + special + mapping + running + wholeFilesystem
-        + handles + controls + accessChecks + concurrency + largeFiles
 }

@@ -28,6 +28,9 @@ extension Sys {
         return status
     }
 
+    /// The signal is to end this process as it does without a runtime that reports where it came from.
+    static func dieQuietly(of signal: Int32) { k_die_quietly(signal) }
+
     static func kill(_ process: Int) { _ = k_kill(Int32(process), SIGKILL) }
 
     /// Runs a program, its output in `output` where that is wanted: its exit status, or the negative errno of running it.
@@ -51,6 +54,12 @@ extension Sys {
     /// Acts as a user from now on; root can be had back.
     static func become(_ user: UInt32, _ group: UInt32, _ groups: [UInt32]) -> Int { unsafe k_become(user, group, groups, groups.count) }
 
+    /// Has one of the capabilities that the process may have, or does without it, until it acts as somebody else.
+    static func set(capability: Int, _ isOn: Bool) -> Int { k_set_capability(Int32(capability), isOn ? 1 : 0) }
+
+    /// Goes into a user namespace of its own, where that is allowed.
+    static func leaveUserNamespace() { _ = k_new_user_namespace() }
+
     static func limitFileSize(_ size: UInt64) -> Int { k_limit_file_size(size) }
 
     static func umask(_ mask: UInt32) { _ = ConformanceCalls.umask(mask) }
@@ -65,18 +74,8 @@ extension Sys {
     static func print(_ line: String) { write(1, line + "\n") }
 }
 
-/// The entries of an open directory, read by the kernel's own call: nothing is kept between calls, so that what is removed
-/// meanwhile is the filesystem's affair.
-struct DirectoryReader {
-    struct Entry {
-        var name: String
-        var type: UInt8
-        var next: Int
-        var inode: UInt64
-    }
-
-    let directory: Int
-
+/// By the kernel's own call: nothing is kept between calls, so that what is removed meanwhile is the filesystem's affair.
+extension DirectoryReader {
     /// The next entries, as many as go into so many bytes; nil where reading fails.
     func some(_ room: Int = 4096) -> [Entry]? {
         var buffer = [UInt8](repeating: 0, count: room)
@@ -96,13 +95,6 @@ struct DirectoryReader {
                 offset += length
             }
         }
-        return entries
-    }
-
-    /// All that are left.
-    func all(_ room: Int = 4096) -> [Entry] {
-        var entries: [Entry] = []
-        while let more = some(room), !more.isEmpty { entries += more }
         return entries
     }
 }

@@ -89,6 +89,11 @@ enum Sys {
         unsafe k_write(Int32(truncatingIfNeeded: file), bytes, bytes.count)
     }
     @discardableResult static func write(_ file: Int, _ text: String) -> Int { write(file, Array(text.utf8)) }
+    /// `flags`: `RWF_APPEND` and the like.
+    @discardableResult static func pwrite(_ file: Int, _ text: String, at offset: Int, _ flags: Int) -> Int {
+        let bytes = Array(text.utf8)
+        return unsafe k_pwrite2(Int32(truncatingIfNeeded: file), bytes, bytes.count, Int64(offset), Int32(flags))
+    }
     @discardableResult static func pwrite(_ file: Int, _ text: String, at offset: Int) -> Int {
         let bytes = Array(text.utf8)
         return unsafe k_pwrite(Int32(truncatingIfNeeded: file), bytes, bytes.count, Int64(offset))
@@ -105,11 +110,7 @@ enum Sys {
     @discardableResult static func fcntl(_ file: Int, _ command: Int32, _ argument: Int = 0) -> Int { k_fcntl(Int32(file), command, argument) }
     /// - Returns: the outcome, and the lock as the kernel left it.
     static func lock(_ file: Int, _ command: Int32, _ type: Int32, from start: Int = 0, count: Int = 0) -> (outcome: Int, lock: flock) {
-        var lock = ConformanceCalls.flock()
-        lock.l_type = Int16(type)
-        lock.l_whence = Int16(SEEK_SET)
-        lock.l_start = start
-        lock.l_len = count
+        var lock = ConformanceCalls.flock(type, from: start, count: count)
         let outcome = unsafe k_lock(Int32(file), command, &lock)
         return (outcome, lock)
     }

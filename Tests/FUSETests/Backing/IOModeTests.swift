@@ -36,6 +36,10 @@ import Testing
     static let one = BackingID(rawValue: 1)
     static let two = BackingID(rawValue: 2)
     static let pass = Opened.IO.passthrough(file)
+    /// Whose writes leave set-user-id bits; and a reader.
+    static let root = Opened.IO.passthrough(file, for: Opened.IO.Opener(leavesPrivileges: true))
+    static let reader = Opened.IO.passthrough(file, for: Opened.IO.Opener(writes: false))
+    static let passDirect = Opened.IO.passthroughDirect(file)
 
     static let sequences: [Sequence] = [
         Sequence("cached alone", [.open(.cached, []), .release]),
@@ -59,6 +63,22 @@ import Testing
                 .open(.direct, [.passthrough, .directIO], one), .release, .release, .open(.direct, .directIO), .release,
             ]),
         Sequence(
+            "data direct by wish",
+            [
+                .open(passDirect, [.passthrough, .directIO], one), .open(pass, .passthrough, one), .release,
+                .open(passDirect, [.passthrough, .directIO], one), .open(.cached, [.passthrough, .directIO], one), .release, .release,
+                .release, .open(.cached, []), .open(passDirect, []), .release, .release, .open(.direct, .directIO),
+                .open(passDirect, .directIO), .release, .release,
+            ]),
+        Sequence(
+            "openers of two kinds",
+            [
+                .open(root, .passthrough, one), .open(pass, [.passthrough, .directIO], one), .open(reader, .passthrough, one),
+                .open(root, .passthrough, one), .release, .release, .release, .release,
+                .open(reader, .passthrough, two), .open(pass, .passthrough, two), .open(root, [.passthrough, .directIO], two),
+                .release, .release, .release,
+            ]),
+        Sequence(
             "passthrough joins cached",
             [.open(.cached, []), .open(pass, []), .open(.direct, .directIO), .release, .release, .open(pass, []), .release, .release]),
         Sequence(
@@ -75,7 +95,7 @@ import Testing
     @Test(arguments: sequences)
     func everyOpenJoinsTheModeThatIsThere(sequence: Sequence) {
         let device = ScriptedDevice()
-        let backings = InodeBackings(device, isAvailable: true, logger: .silent)
+        let backings = InodeBackings(device)
         for (index, step) in sequence.steps.enumerated() {
             switch step {
             case .open(let wish, let flags, let backing):
@@ -92,7 +112,7 @@ import Testing
         (.direct, .directIO, .directIO),
     ])
     func whatIsNotPassedThroughIsServedAsTheFilesystemSays(served: Opened.IO.Served, idle: OpenFlags, besideCached: OpenFlags) {
-        let backings = InodeBackings(ScriptedDevice(), isAvailable: false, logger: .silent)
+        let backings = InodeBackings(ScriptedDevice(), isAvailable: false)
         let wish = Opened.IO.passthrough(Self.file, otherwise: served)
         #expect(backings.admit(1, wish) == .init(flags: idle, backing: nil))
         _ = backings.admit(2, .cached)
@@ -100,13 +120,13 @@ import Testing
         _ = backings.admit(3, .direct)
         #expect(backings.admit(3, wish) == .init(flags: .directIO, backing: nil))
         // Among those that are passed through it is too.
-        let available = InodeBackings(ScriptedDevice(), isAvailable: true, logger: .silent)
+        let available = InodeBackings(ScriptedDevice())
         for _ in 0..<2 { #expect(available.admit(1, wish) == .init(flags: .passthrough, backing: Self.one)) }
     }
 
     @Test func nodesHaveNothingToDoWithEachOther() {
         let device = ScriptedDevice()
-        let backings = InodeBackings(device, isAvailable: true, logger: .silent)
+        let backings = InodeBackings(device)
         // 5 and 21 share a shard.
         #expect(backings.admit(5, Self.pass).backing == Self.one)
         #expect(backings.admit(21, .cached) == .init(flags: [], backing: nil))
@@ -118,35 +138,16 @@ import Testing
 
     @Test func whereItIsNotAvailableNothingIsRegistered() {
         let device = ScriptedDevice()
-        let backings = InodeBackings(device, isAvailable: false, logger: .silent)
+        let backings = InodeBackings(device, isAvailable: false)
         #expect(backings.admit(5, Self.pass) == .init(flags: [], backing: nil))
         backings.release(5)
         #expect(device.backings.withLock { $0.opened } == 0)
     }
 
-    @Test(arguments: [
-        Errno.notPermitted, .invalidArgument, .badFileDescriptor, .isDirectory, .tooManySymbolicLinkLevels, .noMemory,
-        .badAddress, .noSpace, .resourceTemporarilyUnavailable, Errno(rawValue: 95),
-    ])
-    func aRegistrationThatFailsIsServedCachedAndToldOnce(errno: Errno) {
-        let log = CapturedLog()
-        let device = ScriptedDevice(script: [errno, errno, nil])
-        let backings = InodeBackings(device, isAvailable: true, logger: log.logger)
-        #expect(backings.admit(5, Self.pass) == .init(flags: [], backing: nil))
-        // Joined while it is open, tried again when it is idle, and for every other file.
-        #expect(backings.admit(5, Self.pass) == .init(flags: [], backing: nil))
-        #expect(backings.admit(6, Self.pass) == .init(flags: [], backing: nil))
-        for node in [5, 5, 6] as [NodeID] { backings.release(node) }
-        #expect(log.all == ["warning: a file is served without passthrough: the kernel did not take it: \(errno)"])
-        #expect(backings.admit(5, Self.pass) == .init(flags: .passthrough, backing: Self.one))
-        backings.release(5)
-        device.expectBalance(backings)
-    }
-
     @Test func eachKindOfFailureIsTold() {
         let log = CapturedLog()
         let device = ScriptedDevice(script: [.noMemory, .isDirectory, .noMemory])
-        let backings = InodeBackings(device, isAvailable: true, logger: log.logger)
+        let backings = InodeBackings(device, logger: log.logger)
         for node in [1, 2, 3] as [NodeID] { _ = backings.admit(node, Self.pass) }
         #expect(log.all.count == 2)
     }
@@ -154,7 +155,7 @@ import Testing
     @Test func anIDThatTheKernelDoesNotKnowAnyMoreIsTold() throws {
         let log = CapturedLog()
         let device = ScriptedDevice()
-        let backings = InodeBackings(device, isAvailable: true, logger: log.logger)
+        let backings = InodeBackings(device, logger: log.logger)
         let id = try #require(backings.admit(5, Self.pass).backing)
         try device.closeBacking(id)
         backings.release(5)
@@ -164,7 +165,7 @@ import Testing
 
     @Test func aReleaseWithoutAnOpenChangesNothing() {
         let device = ScriptedDevice()
-        let backings = InodeBackings(device, isAvailable: true, logger: .silent)
+        let backings = InodeBackings(device)
         backings.release(5)
         #expect(backings.admit(5, Self.pass).backing == Self.one)
         backings.release(5)

@@ -34,7 +34,7 @@ final class BlockingFS: TinyFS {
 
     /// Waits until so many are inside. On a thread that may block.
     func awaitEntered(_ count: Int) -> Bool {
-        for _ in 0..<count where entered.wait(timeout: .now() + .seconds(20)) == .timedOut { return false }
+        for _ in 0..<count where entered.wait(timeout: .now() + .seconds(120)) == .timedOut { return false }
         return true
     }
 }

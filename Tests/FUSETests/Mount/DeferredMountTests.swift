@@ -49,7 +49,7 @@ extension MountTests {
             }
 
             func awaitArrivals(_ count: Int) -> Bool {
-                for _ in 0..<count where arrived.wait(timeout: .now() + .seconds(20)) == .timedOut { return false }
+                for _ in 0..<count where arrived.wait(timeout: .now() + .seconds(120)) == .timedOut { return false }
                 return true
             }
         }

@@ -27,7 +27,7 @@ extension MountTests {
             func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
                 caller.store(request.caller.process, ordering: .relaxed)
                 entered.signal()
-                if Glibc.poll(nil, 0, 30_000) < 0 { throw Errno(rawValue: errno) }
+                if Glibc.poll(nil, 0, 120_000) < 0 { throw Errno(rawValue: errno) }
             }
 
             func fsync(_ file: OpenFile, dataOnly: Bool, for request: Request) throws(Errno) {
@@ -53,7 +53,7 @@ extension MountTests {
                 let path = mount.mountpoint + "/file"
                 for _ in 0..<5 {
                     let call = started { try shell(Self.script, path, operation) }
-                    try #require(fileSystem.entered.wait(timeout: .now() + .seconds(20)) == .success)
+                    try #require(fileSystem.entered.wait(timeout: .now() + .seconds(120)) == .success)
                     #expect(kill(fileSystem.caller.load(ordering: .relaxed), SIGINT) == 0)
                     #expect(try call.value() == Outcome(status: 0, output: "error \(EINTR)\n", errors: ""))
                 }
@@ -67,7 +67,7 @@ extension MountTests {
             try withMount(fileSystem) { mount in
                 let path = mount.mountpoint + "/file"
                 let call = started { try shell(Self.script, path, "read") }
-                try #require(fileSystem.entered.wait(timeout: .now() + .seconds(20)) == .success)
+                try #require(fileSystem.entered.wait(timeout: .now() + .seconds(120)) == .success)
                 kill(fileSystem.caller.load(ordering: .relaxed), SIGKILL)
                 #expect(try call.value().status == SIGKILL)
             }

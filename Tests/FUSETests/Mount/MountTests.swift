@@ -23,5 +23,5 @@ enum Mounting {
 }
 
 /// Real mounts, one after the other. Each has a time limit, and a watchdog that aborts its connection: nothing hangs.
-@Suite(.serialized, .timeLimit(.minutes(1)), .enabled(if: Mounting.isToRun, "mounting takes root and /dev/fuse"))
+@Suite(.serialized, .timeLimit(.minutes(10)), .enabled(if: Mounting.isToRun, "mounting takes root and /dev/fuse"))
 struct MountTests {}

@@ -66,11 +66,11 @@ extension MountTests {
             try withMount(fileSystem) { mount in
                 let path = mount.mountpoint + "/file"
                 #expect(try Self.polled(path, milliseconds: 0) == "0 0")
-                let waiting = started { try Self.poll(path, milliseconds: 30_000) }
-                try #require(fileSystem.isWatched.wait(timeout: .now() + .seconds(20)) == .success)
+                let waiting = started { try Self.poll(path, milliseconds: 120_000) }
+                try #require(fileSystem.isWatched.wait(timeout: .now() + .seconds(120)) == .success)
                 // Woken for nothing it asks again, and waits on.
                 fileSystem.state.withLock { $0.waker }?.wake()
-                try #require(fileSystem.isWatched.wait(timeout: .now() + .seconds(20)) == .success)
+                try #require(fileSystem.isWatched.wait(timeout: .now() + .seconds(120)) == .success)
                 let waker = fileSystem.state.withLock { state in
                     state.isReady = true
                     return state.waker
@@ -86,7 +86,7 @@ extension MountTests {
         @Test func filesAreReadyByDefault() throws {
             try withMount(OneFileFS()) { mount in
                 let path = mount.mountpoint + "/hello"
-                let seen = try (0..<2).map { _ in try Self.polled(path, milliseconds: 30_000) }
+                let seen = try (0..<2).map { _ in try Self.polled(path, milliseconds: 120_000) }
                 #expect(seen == Array(repeating: "1 \(POLLIN | POLLOUT)", count: 2))
                 #expect(mount.session.counters[.poll] == 1)
             }

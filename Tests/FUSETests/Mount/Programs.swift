@@ -25,7 +25,7 @@ private func run(_ program: String, _ arguments: [String]) throws -> Outcome {
     process.standardInput = FileHandle.nullDevice
     try process.run()
     // A child that hangs is killed: by its own number, while it is ours to wait for.
-    let watchdog = Watchdog(seconds: 50) { process.terminate() }
+    let watchdog = Watchdog(seconds: 240) { process.terminate() }
     defer { watchdog.cancel() }
     let said = try output.fileHandleForReading.readToEnd() ?? Data()
     let complained = try errors.fileHandleForReading.readToEnd() ?? Data()

@@ -37,7 +37,7 @@ final class ServedProgram: Sendable {
     func send(_ signal: Int32) { kill(process, signal) }
 
     /// How it ended: its status, or 128 and the signal. Nil: it runs on.
-    func ended(within seconds: Int = 20) throws -> Int32? {
+    func ended(within seconds: Int = 120) throws -> Int32? {
         let child = child
         return child.ended(within: seconds)
     }
@@ -97,7 +97,7 @@ final class ServedProgram: Sendable {
     }
 }
 
-/// Waits until something is mounted there, or nothing any more: 20 seconds at the most.
+/// Waits until something is mounted there, or nothing any more: two minutes at the most.
 func awaitMount(at path: String, isThere: Bool) throws -> Bool {
     // The kernel marks this file as changed with each mount.
     let file = try FileDescriptor.open(FilePath("/proc/self/mountinfo"), .readOnly)
@@ -105,7 +105,7 @@ func awaitMount(at path: String, isThere: Bool) throws -> Bool {
     while try isMounted(path) != isThere {
         var polls = [pollfd(fd: file.rawValue, events: Int16(POLLPRI), revents: 0)]
         // Safe: lent for the call.
-        if unsafe poll(&polls, 1, 20_000) <= 0 { return false }
+        if unsafe poll(&polls, 1, 120_000) <= 0, errno != EINTR { return false }
     }
     return true
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import FUSEWire
+import Glibc
 import Logging
 import Synchronization
 import SystemPackage
@@ -13,7 +14,10 @@ final class DeferringFS: FileSystem {
     private let connection = Mutex<Connection?>(nil)
     private let boxes = Mutex<[DeferredReply.Box]>([])
     let recorded = RecordingFS()
+    let capabilities: Capabilities
     let interruptions = Mutex<[RequestID]>([])
+
+    init(capabilities: Capabilities = []) { self.capabilities = capabilities }
 
     func start(_ connection: Connection) { self.connection.withLock { $0 = connection } }
     func stop() { recorded.stop() }
@@ -66,7 +70,7 @@ final class DeferringFS: FileSystem {
 }
 
 /// Replies that are given later.
-@Suite(.timeLimit(.minutes(1))) struct DeferredReplyTests {
+@Suite(.timeLimit(.minutes(10))) struct DeferredReplyTests {
     let fileSystem = DeferringFS()
     static let unique = 0x1122_3344_5566_7788 as UInt64
 
@@ -124,6 +128,14 @@ final class DeferringFS: FileSystem {
         #expect(stepped.session.interrupts.deferredCount == 0)
         // The thread that had it in hand replies to the next one by itself again.
         #expect(try stepped.exchange(request(.statfs))?.error == nil)
+    }
+
+    /// `readdir` was called for it.
+    @Test func aListingInPlaceOfOneThatLooksUp() throws {
+        let stepped = try Stepped(fileSystem)
+        answer(.readdir, try put(off: request(.readdirplus, structure: bytes(ReadIn(size: 512))), stepped))
+        let entry = bytes(EntryOut()) + Dispatched.plainEntry
+        #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: nil, body: entry)])
     }
 
     /// Of every operation with every other one's kind of answer.
@@ -203,6 +215,33 @@ final class DeferringFS: FileSystem {
         _ = consume dropped
         #expect(stepped.lane.takeLater() == [])
         #expect(fileSystem.recorded.takeCalls() == [])
+    }
+
+    @Test func whatIsSentAgainCanBeDeferredToo() throws {
+        let stepped = try Stepped(fileSystem)
+        let unique = Self.unique | FUSEProtocol.uniqueResend
+        let reply = try put(off: request(.read, structure: bytes(ReadIn(size: 4)), unique: unique), stepped)
+        answer(.read, reply)
+        #expect(stepped.lane.takeLater() == [Reply(unique: unique, error: nil, body: [UInt8]("some".utf8))])
+    }
+
+    @Test func theEndOfTheConnectionIsToldAsAnInterrupt() throws {
+        let stepped = try Stepped(fileSystem)
+        let reply = try put(off: Self.messages[.read] ?? [], stepped)
+        #expect(try !stepped.session.step(stepped.lane))
+        while fileSystem.interruptions.withLock({ $0.isEmpty }) { sched_yield() }
+        let isInterrupted = reply.isInterrupted
+        #expect(isInterrupted)
+        reply.fail(.interrupted)
+        #expect(fileSystem.interruptions.withLock { $0 } == [RequestID(rawValue: Self.unique)])
+    }
+
+    /// Its security context comes with the request, which a deferred reply does not keep.
+    @Test func whatMakesALabelledInodeCannotBeDeferred() throws {
+        let stepped = try Stepped(DeferringFS(capabilities: [.securityCtx]))
+        let message = try #require(Self.messages[.create])
+        #expect(try stepped.exchange(message)?.error == .invalidArgument)
+        #expect(throws: Errno.noSuchFileOrDirectory) { _ = try stepped.session.fileSystem.take() }
     }
 
     @Test func interruptedIsToldOnce() throws {

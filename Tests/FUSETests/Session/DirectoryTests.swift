@@ -26,7 +26,7 @@ import Testing
     }
 
     /// Lists in replies of a size, as the kernel does: on from the last entry's offset until one is empty.
-    func list(_ stepped: Stepped<ListingFS>, size: UInt32, isPlus: Bool) throws -> [Listed] {
+    func list(_ stepped: Stepped<some FileSystem>, size: UInt32, isPlus: Bool) throws -> [Listed] {
         var all: [Listed] = []
         while true {
             let fields = ReadIn(offset: all.last?.next ?? 0, size: size)
@@ -57,6 +57,32 @@ import Testing
         #expect(listed.map(\.name) == Self.names)
         #expect(listed.dropFirst(2).map(\.node) == (102..<142).map { UInt64($0) })
         #expect(fileSystem.lookups == Dictionary(uniqueKeysWithValues: (2..<42).map { (ListingFS.node(of: $0), 1) }))
+    }
+
+    /// It has no `readdirplus`, and the kernel asks for nothing else.
+    private final class NamingFS: FileSystem {
+        var capabilities: Capabilities { .doReaddirplus }
+        func lookup(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) -> Entry { throw .ioError }
+        func getattr(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply { throw .ioError }
+        func readdir(_ directory: OpenFile, from offset: DirectoryOffset, into entries: inout DirectoryWriter, for request: Request) throws(Errno) {
+            if offset.rawValue == 1 << 40 { throw .permissionDenied }
+            for (index, name) in DirectoryTests.names.enumerated().dropFirst(Int(offset.rawValue)) {
+                let isToFit = entries.freeCapacity >= FUSEProtocol.aligned(Dirent.wireSize + name.utf8.count)
+                let fits = entries.add(name, inode: 5, type: .regular, next: DirectoryOffset(rawValue: UInt64(index + 1)))
+                #expect(fits == isToFit)
+                if !fits { return }
+            }
+        }
+    }
+
+    @Test(arguments: [176, 184, 300, 512, 4096] as [UInt32])
+    func namesAloneWhereNothingLooksUp(size: UInt32) throws {
+        let stepped = try Stepped(NamingFS())
+        let listed = try list(stepped, size: size, isPlus: true)
+        #expect(listed.map(\.name) == Self.names)
+        #expect(listed.allSatisfy { $0.node == 0 })
+        let failed = try stepped.exchange(request(.readdirplus, structure: bytes(ReadIn(offset: 1 << 40, size: size))))
+        #expect(failed?.error == .permissionDenied)
     }
 
     /// 24 bytes and the name, rounded up to 8; no byte more is taken, and with one less the entry waits.

@@ -101,6 +101,13 @@ struct Dispatched: CustomTestStringConvertible {
         // What is a flag of the wire alone (a lock owner is there) is none of the filesystem's.
         Dispatched(
             .write, bytes(WriteIn(fh: 5, size: 0, write_flags: 2)), call: "write 7#5 at 0  options 0", body: bytes(WriteOut())),
+        // O_DSYNC, O_SYNC; O_APPEND with it.
+        Dispatched(
+            .write, bytes(WriteIn(fh: 5, size: 0, flags: 0o10001)), call: "write 7#5 at 0  options \(1 << 30)", body: bytes(WriteOut())),
+        Dispatched(
+            .write, bytes(WriteIn(fh: 5, size: 0, flags: 0o4010001)), call: "write 7#5 at 0  options \(3 << 29)", body: bytes(WriteOut())),
+        Dispatched(
+            .write, bytes(WriteIn(fh: 5, size: 0, flags: 0o12001)), call: "write 7#5 at 0  options \(3 << 30)", body: bytes(WriteOut())),
         // More data than the structure speaks of.
         Dispatched(
             .write, bytes(WriteIn(fh: 5, size: 2)), [UInt8]("data".utf8), call: "write 7#5 at 0 da options 0",

@@ -78,17 +78,64 @@ import Testing
     @Test func theSupplementaryGroupOfCreatingRequests() throws {
         let fileSystem = RecordingFS(capabilities: [.createSuppGroup, .securityCtx])
         let stepped = try Stepped(fileSystem)
-        let context = [UInt8]("security.selinux\0u:r\0".utf8)
-        let contexts = bytes(SecctxHeader(size: 16 + 24, nr_secctx: 1)) + bytes(Secctx(size: 4)) + context + [0, 0, 0]
-        for (extensions, group) in [
-            (groupsExtension([27]), 27), (groupsExtension([27, 28]), 27), (contexts + groupsExtension([1 << 31]), 1 << 31),
-            (groupsExtension([]), nil), (contexts, nil), ([], nil),
-        ] as [([UInt8], UInt32?)] {
+        let contexts = Self.contexts
+        for (extensions, group, isLabelled) in [
+            (groupsExtension([27]), 27, false), (groupsExtension([27, 28]), 27, false),
+            (contexts + groupsExtension([1 << 31]), 1 << 31, true), (groupsExtension([]), nil, false), (contexts, nil, true),
+            ([], nil, false),
+        ] as [([UInt8], UInt32?, Bool)] {
             let message = request(.mkdir, structure: bytes(MkdirIn(mode: 0o755)), payload: Dispatched.name, extensions: extensions)
             let reply = try stepped.exchange(message)
             #expect(reply?.error == nil)
             #expect(fileSystem.lastRequest?.caller.supplementaryGroup == group.map { GroupID($0) })
-            #expect(fileSystem.takeCalls() == ["mkdir a name in 7 mode 755 umask 0 device 0:0"])
+            let label = isLabelled ? [Self.label] : []
+            #expect(fileSystem.takeCalls() == ["mkdir a name in 7 mode 755 umask 0 device 0:0"] + label)
+        }
+    }
+
+    // MARK: Security contexts
+
+    private static let label = "setxattr security.selinux of \(RecordingFS.entry.node.rawValue) to u:r\0 options 0"
+
+    private static let contexts = bytes(SecctxHeader(size: 16 + 24, nr_secctx: 1)) + bytes(Secctx(size: 4))
+        + [UInt8]("security.selinux\0u:r\0".utf8) + [0, 0, 0]
+
+    private static let making: [(Opcode, [UInt8], [UInt8])] = [
+        (.mknod, bytes(MknodIn(mode: 0o100644)), Dispatched.name), (.mkdir, bytes(MkdirIn(mode: 0o755)), Dispatched.name),
+        (.symlink, [], Dispatched.name + "target".withNUL), (.create, bytes(CreateIn(mode: 0o100644)), Dispatched.name),
+        (.tmpfile, bytes(CreateIn(mode: 0o100644)), []),
+    ]
+
+    @Test func whatIsMadeGetsItsSecurityContext() throws {
+        let fileSystem = RecordingFS(capabilities: [.securityCtx])
+        let stepped = try Stepped(fileSystem)
+        for (opcode, structure, payload) in Self.making {
+            let reply = try stepped.exchange(request(opcode, structure: structure, payload: payload, extensions: Self.contexts))
+            #expect(reply?.error == nil, "\(opcode)")
+            #expect(fileSystem.takeCalls().filter { $0.hasPrefix("setxattr") } == [Self.label], "\(opcode)")
+        }
+        // Not asked for, nothing is one.
+        let other = RecordingFS()
+        _ = try Stepped(other).exchange(
+            request(.mkdir, structure: bytes(MkdirIn()), payload: Dispatched.name, extensions: Self.contexts))
+        #expect(!other.takeCalls().contains { $0.hasPrefix("setxattr") })
+    }
+
+    /// The maker gets the error, and the filesystem back what the kernel would have had.
+    @Test func whatCannotHaveItsSecurityContextIsNobodys() throws {
+        for (opcode, structure, payload) in Self.making {
+            let fileSystem = RecordingFS(capabilities: [.securityCtx])
+            fileSystem.fail(with: .notSupported, in: "setxattr")
+            let stepped = try Stepped(fileSystem)
+            let reply = try stepped.exchange(request(opcode, structure: structure, payload: payload, extensions: Self.contexts))
+            #expect(reply?.error == .notSupported, "\(opcode)")
+            let after = fileSystem.takeCalls().drop { !$0.hasPrefix("setxattr") }.dropFirst()
+            let isOpen = opcode == .create || opcode == .tmpfile
+            #expect(after.map { $0.prefix { $0 != " " } } == (isOpen ? ["release", "forget"] : ["forget"]), "\(opcode)")
+            // Once, also where the error finds nobody.
+            stepped.lane.failReply(with: .noSuchFileOrDirectory)
+            #expect(try stepped.exchange(request(opcode, structure: structure, payload: payload, extensions: Self.contexts)) == nil)
+            #expect(fileSystem.takeCalls().count { $0.hasPrefix("forget") || $0.hasPrefix("release") } == (isOpen ? 2 : 1), "\(opcode)")
         }
     }
 

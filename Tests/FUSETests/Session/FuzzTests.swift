@@ -55,9 +55,9 @@ final class RandomFS: FileSystem {
     private var entry: Entry { Entry(node: NodeID(rawValue: number()), generation: number(), attributes: attributes) }
     private var attributes: Attributes { Attributes(inode: number(), mode: FileMode(rawValue: UInt32(truncatingIfNeeded: number())), size: number()) }
     private var opened: Opened {
-        let kinds: [Opened.IO] = [.cached, .keepingCache, .direct, .passthrough(FileDescriptor(rawValue: 0))]
+        let kinds: [Opened.IO] = [.cached, .keepingCache, .direct, .passthrough(FileDescriptor(rawValue: 0)), .passthroughDirect(FileDescriptor(rawValue: 0))]
         let number = number()
-        return Opened(handle: FileHandle(rawValue: number), io: kinds[Int(number >> 60) % 4], skipsFlush: number & 1 == 0, nonSeekable: number & 2 == 0)
+        return Opened(handle: FileHandle(rawValue: number), io: kinds[Int(number >> 60) % kinds.count], skipsFlush: number & 1 == 0, nonSeekable: number & 2 == 0)
     }
 
     private func fill(_ output: inout OutputRawSpan) {
@@ -153,7 +153,8 @@ final class RandomFS: FileSystem {
     @Test func everyMessageIsAnsweredAsTheKernelWillHaveIt() throws {
         let seed = seed(of: "session fuzz")
         var generator = SplitMix64(state: seed)
-        let stepped = try Stepped(RandomFS(seed: generator.next()), capacity: 16384)
+        // Traced: what cannot be decoded must not trap there either.
+        let stepped = try Stepped(RandomFS(seed: generator.next()), capacity: 16384, trace: { _ in })
         let (lane, session) = (stepped.lane, stepped.session)
         var (answered, succeeded, silent) = (0, 0, 0)
         let rounds = environmentNumber("SWIFT_FUSE_FUZZ_ROUNDS") ?? 100_000
@@ -163,7 +164,7 @@ final class RandomFS: FileSystem {
             let isLost = generator.next() % 8 == 0
             if isLost { lane.failReply(with: .noSuchFileOrDirectory) }
             lane.send(message)
-            try #require(try session.step(lane), "\(message), SWIFT_FUSE_SEED=\(seed)")
+            try #require(try session.step(stepped.traced), "\(message), SWIFT_FUSE_SEED=\(seed)")
             // A deferred one goes out another way, and so does what an INTERRUPT for a request that is not there is answered
             // with, at any time.
             let later = lane.takeLater().filter { !($0.error == .resourceTemporarilyUnavailable && $0.unique % 2 == 1) }

@@ -36,6 +36,16 @@ import Testing
         #expect(fileSystem.record.withLock { $0.connection?.protocolMinor } == min(kernel, 45))
     }
 
+    /// They came in another place before.
+    @Test(arguments: [(36, false), (38, false), (39, true)] as [(UInt32, Bool)])
+    func securityContextsWhereTheyAreAnExtension(kernel: UInt32, isAgreed: Bool) throws {
+        let log = CapturedLog()
+        let stepped = try Stepped(
+            RecordingFS(capabilities: [.securityCtx]), opening: initRequest(minor: kernel), options: SessionOptions(logger: log.logger))
+        #expect(stepped.session.connection.capabilities.contains(.securityCtx) == isAgreed)
+        #expect(log.all.count { $0.hasPrefix("warning: security contexts are left to the filesystem") } == (isAgreed ? 0 : 1))
+    }
+
     @Test func aShortInitHasNoSecondWord() throws {
         let offered = InitFlags(rawValue: .max).subtracting(.initExt)
         let stepped = try Stepped(RecordingFS(capabilities: [.allowIdmap, .posixACL]), opening: initRequest(minor: 35, offers: offered, count: 16))

@@ -22,7 +22,7 @@ final class WaitingFS: TinyFS {
 
     func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
         entered.signal()
-        if Glibc.poll(nil, 0, 30_000) < 0 { throw Errno(rawValue: errno) }
+        if Glibc.poll(nil, 0, 120_000) < 0 { throw Errno(rawValue: errno) }
     }
 
     func fsync(_ file: OpenFile, dataOnly: Bool, for request: Request) throws(Errno) {
@@ -34,7 +34,7 @@ final class WaitingFS: TinyFS {
 }
 
 /// An interrupt reaches the request that it is for, and no other.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct InterruptTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct InterruptTests {
     private func interrupt(_ unique: UInt64) -> [UInt8] {
         request(.interrupt, structure: bytes(InterruptIn(unique: unique)), node: 0, unique: unique | 1)
     }
@@ -50,13 +50,16 @@ final class WaitingFS: TinyFS {
         }
     }
 
-    @Test func aBlockedSystemCallReturns() throws {
+    /// A request, and one that the kernel has sent again.
+    static let names = [100, 100 | FUSEProtocol.uniqueResend] as [UInt64]
+
+    @Test(arguments: names) func aBlockedSystemCallReturns(unique: UInt64) throws {
         let fileSystem = WaitingFS()
         let stepped = try Stepped(fileSystem)
-        let call = serving(stepped, request(.read, structure: bytes(ReadIn(size: 10)), node: 2, unique: 100))
+        let call = serving(stepped, request(.read, structure: bytes(ReadIn(size: 10)), node: 2, unique: unique))
         fileSystem.entered.wait()
-        #expect(try stepped.exchange(interrupt(100)) == nil)
-        #expect(try call.value() == [Reply(unique: 100, error: .interrupted, body: [])])
+        #expect(try stepped.exchange(interrupt(unique)) == nil)
+        #expect(try call.value() == [Reply(unique: unique, error: .interrupted, body: [])])
     }
 
     @Test func aLoopThatAsksStops() throws {
@@ -68,6 +71,53 @@ final class WaitingFS: TinyFS {
         fileSystem.entered.wait()
         #expect(try stepped.exchange(interrupt(100)) == nil)
         #expect(try call.value() == [Reply(unique: 100, error: .interrupted, body: [])])
+    }
+
+    /// The kernel sends no interrupts for an aborted connection: its callers have gone.
+    @Test(arguments: [Opcode.read.rawValue, Opcode.fsync.rawValue], names)
+    func theEndOfTheConnectionEndsWhatIsInHand(number: UInt32, unique: UInt64) throws {
+        let opcode = Opcode(rawValue: number)
+        let fileSystem = WaitingFS()
+        let stepped = try Stepped(fileSystem)
+        let structure = opcode == .read ? bytes(ReadIn(size: 10)) : bytes(FsyncIn())
+        let call = serving(stepped, request(opcode, structure: structure, node: 2, unique: unique))
+        fileSystem.entered.wait()
+        #expect(try !stepped.session.step(stepped.lane))
+        #expect(try call.value() == [Reply(unique: unique, error: .interrupted, body: [])])
+    }
+
+    /// It may write what is still to be written.
+    @Test(arguments: names) func theEndOfTheConnectionLetsAReleaseDoItsWork(unique: UInt64) throws {
+        final class SavingFS: TinyFS {
+            let names = ["file"]
+            let entered = DispatchSemaphore(value: 0)
+            let isInterrupted = Atomic(false)
+
+            func release(_ file: OpenFile, for request: Request) {
+                entered.signal()
+                if Glibc.poll(nil, 0, 500) < 0 { isInterrupted.store(true, ordering: .relaxed) }
+            }
+        }
+        let fileSystem = SavingFS()
+        let stepped = try Stepped(fileSystem)
+        let call = serving(stepped, request(.release, structure: bytes(ReleaseIn()), node: 2, unique: unique))
+        fileSystem.entered.wait()
+        #expect(try !stepped.session.step(stepped.lane))
+        #expect(try call.value() == [Reply(unique: unique, error: nil, body: [])])
+        let isInterrupted = fileSystem.isInterrupted.load(ordering: .relaxed)
+        #expect(!isInterrupted)
+    }
+
+    /// Who defers what his method has just answered harms himself alone.
+    @Test func aDeferralThatComesTooLateSaysNothingOfTheNextRequest() {
+        let hand = Hand(ScriptedLane())
+        hand.take(2, .read)
+        hand.putDown()
+        hand.deferReply(to: 2)
+        hand.take(4, .read)
+        #expect(!hand.hasDeferred(4))
+        hand.deferReply(to: 4)
+        #expect(hand.hasDeferred(4))
     }
 
     /// The kernel is asked to send it again, by the descriptors of all who serve.

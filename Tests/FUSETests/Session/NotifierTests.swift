@@ -12,7 +12,7 @@ import Testing
 @testable import FUSE
 
 /// Notifications as the kernel is to see them, and those that it never sees.
-@Suite(.timeLimit(.minutes(1))) struct NotifierTests {
+@Suite(.timeLimit(.minutes(10))) struct NotifierTests {
     private func sent(_ notification: FUSE.Notification) throws -> Notified? {
         let stepped = try Stepped(BareFS())
         try stepped.session.connection.notifier.sendAndWait(notification)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 
-import FUSE
 import FUSEWire
 import Logging
 import SystemPackage
 import Testing
+
+@testable import FUSE
 
 /// The least that a filesystem must have.
 struct BareFS: FileSystem {
@@ -49,7 +50,8 @@ struct BareFS: FileSystem {
     @Test(arguments: [
         (Errno.noSuchFileOrDirectory, Errno.noSuchFileOrDirectory), (.noFunction, .ioError),
         (Errno(rawValue: 0), .ioError), (Errno(rawValue: -5), .ioError), (Errno(rawValue: 511), Errno(rawValue: 511)),
-        (Errno(rawValue: 512), .ioError), (Errno(rawValue: .max), .ioError), (Errno(rawValue: .min + 1), .ioError),
+        (Errno(rawValue: 512), .ioError), (Errno(rawValue: .max), .ioError), (Errno(rawValue: .min), .ioError),
+        (Errno(rawValue: .min + 1), .ioError), (.deferred, .ioError), (.doesNotFit, .ioError),
     ])
     func whatAFilesystemThrows(thrown: Errno, seen: Errno) throws {
         let fileSystem = RecordingFS()
@@ -82,6 +84,21 @@ struct BareFS: FileSystem {
             #expect(try stepped.exchange(message)?.error == .invalidArgument)
             #expect(fileSystem.takeCalls() == [])
         }
+    }
+
+    /// By these the kernel asks for what a file handle stands for, of a filesystem that is good for that.
+    @Test func dotsInALookupAreFileHandles() throws {
+        let fileSystem = RecordingFS(capabilities: .exportSupport)
+        let stepped = try Stepped(fileSystem)
+        for (name, call) in [(".", "revive 7"), ("..", "parent of 7")] {
+            let reply = try stepped.exchange(request(.lookup, payload: name.withNUL))
+            #expect(reply?.error == nil)
+            #expect(reply?.body.starts(with: [0x00, 0x99]) == true)
+            #expect(fileSystem.takeCalls() == [call])
+        }
+        #expect(try stepped.exchange(request(.lookup, payload: "a/b".withNUL))?.error == .invalidArgument)
+        #expect(try stepped.exchange(request(.rmdir, payload: ".".withNUL))?.error == .invalidArgument)
+        #expect(fileSystem.takeCalls() == [])
     }
 
     @Test(arguments: ["...", "..a", " ", "\u{1}", "ü"])

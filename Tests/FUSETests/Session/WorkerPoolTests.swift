@@ -8,7 +8,7 @@ import Testing
 @testable import FUSE
 
 /// Threads on scripted lanes: how they end.
-@Suite(.timeLimit(.minutes(1))) struct WorkerPoolTests {
+@Suite(.timeLimit(.minutes(10))) struct WorkerPoolTests {
     let fileSystem = RecordingFS()
 
     /// Serves what the lane holds to its end. The session is stepped by threads from then on.

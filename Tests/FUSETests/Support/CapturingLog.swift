@@ -6,6 +6,10 @@ import Synchronization
 /// Keeps what is logged.
 final class CapturedLog: Sendable {
     private let lines = Mutex<[String]>([])
+    /// Called with each message, without a lock: a place to let others go first.
+    private let whileLogging: @Sendable () -> Void
+
+    init(whileLogging: @escaping @Sendable () -> Void = {}) { self.whileLogging = whileLogging }
 
     var all: [String] { lines.withLock { $0 } }
 
@@ -24,6 +28,7 @@ final class CapturedLog: Sendable {
 
         func log(event: LogEvent) {
             log.lines.withLock { $0.append("\(event.level): \(event.message)") }
+            log.whileLogging()
         }
     }
 }

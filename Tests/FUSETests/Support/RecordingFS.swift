@@ -9,8 +9,9 @@ final class RecordingFS: FileSystem {
     struct Record {
         var calls: [String] = []
         var requests: [Request] = []
-        /// What every call that can throw throws.
+        /// What every call that can throw throws, if it begins so.
         var failure: Errno?
+        var failing = ""
         /// What opens wish for.
         var io: Opened.IO = .cached
         var connection: Connection?
@@ -32,14 +33,14 @@ final class RecordingFS: FileSystem {
 
     var lastRequest: Request? { record.withLock { $0.requests.last } }
 
-    func fail(with errno: Errno?) { record.withLock { $0.failure = errno } }
+    func fail(with errno: Errno?, in call: String = "") { record.withLock { ($0.failure, $0.failing) = (errno, call) } }
     func wish(_ io: Opened.IO) { record.withLock { $0.io = io } }
 
     private func note(_ call: String, _ request: Request) throws(Errno) {
         let failure: Errno? = record.withLock { record in
             record.calls.append(call)
             record.requests.append(request)
-            return record.failure
+            return call.hasPrefix(record.failing) ? record.failure : nil
         }
         if let failure { throw failure }
     }
@@ -90,6 +91,16 @@ final class RecordingFS: FileSystem {
 
     func lookup(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) -> Entry {
         try note("lookup \(name.string) in \(parent.rawValue)", request)
+        return Self.entry
+    }
+
+    func revive(_ node: NodeID, for request: Request) throws(Errno) -> Entry {
+        try note("revive \(node.rawValue)", request)
+        return Self.entry
+    }
+
+    func parent(of node: NodeID, for request: Request) throws(Errno) -> Entry {
+        try note("parent of \(node.rawValue)", request)
         return Self.entry
     }
 

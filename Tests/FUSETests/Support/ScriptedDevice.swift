@@ -16,6 +16,8 @@ final class ScriptedDevice: Device {
         var script: [Errno?] = []
         /// The registration that an id stands for now. An id that was used again stands for another one.
         var live: [BackingID: Int] = [:]
+        /// Which descriptor each registration was made with.
+        var files: [Int: Int32] = [:]
         var opened = 0
         var refused = 0
         var closed = 0
@@ -36,6 +38,8 @@ final class ScriptedDevice: Device {
     let whileNotifying: @Sendable (NotifyCode) -> Void
 
     let backings: Mutex<Backings>
+    /// Whether this is a kernel that lets the server choose. Others refuse a server's id as they do: EINVAL.
+    let takesServerIDs: Bool
     /// Called for each registration, without a lock: a place to let others go first.
     let whileOpening: @Sendable () -> Void
 
@@ -43,11 +47,12 @@ final class ScriptedDevice: Device {
     let laneRefusal: Errno?
 
     init(
-        script: [Errno?] = [], reusesIDs: Bool = false, laneRefusal: Errno? = nil,
+        script: [Errno?] = [], reusesIDs: Bool = false, takesServerIDs: Bool = false, laneRefusal: Errno? = nil,
         whileNotifying: @escaping @Sendable (NotifyCode) -> Void = { _ in }, whileOpening: @escaping @Sendable () -> Void = {}
     ) {
         self.whileNotifying = whileNotifying
         self.laneRefusal = laneRefusal
+        self.takesServerIDs = takesServerIDs
         backings = Mutex(Backings(script: script, reusesIDs: reusesIDs))
         self.whileOpening = whileOpening
     }
@@ -59,16 +64,31 @@ final class ScriptedDevice: Device {
     }
 
     func openBacking(_ map: BackingMap) throws(Errno) -> BackingID {
+        let isServers = map.flags == BackingFlags.serverID.rawValue
+        guard takesServerIDs && isServers || map.flags == 0 && map.id == 0 else { throw .invalidArgument }
         whileOpening()
         let answer: Result<BackingID, Errno> = backings.withLock { backings in
             if !backings.script.isEmpty, let refusal = backings.script.removeFirst() {
                 backings.refused += 1
                 return .failure(refusal)
             }
+            if isServers {
+                guard let id = Int32(exactly: map.id), id > 0 else { return .failure(.invalidArgument) }
+                let candidate = BackingID(rawValue: id)
+                guard backings.live[candidate] == nil else {
+                    backings.refused += 1
+                    return .failure(.fileExists)
+                }
+                backings.opened += 1
+                backings.live[candidate] = backings.opened
+                backings.files[backings.opened] = map.fd
+                return .success(candidate)
+            }
             backings.opened += 1
             var candidate = BackingID(rawValue: backings.reusesIDs ? 1 : Int32(backings.opened))
             while backings.live[candidate] != nil { candidate = BackingID(rawValue: candidate.rawValue + 1) }
             backings.live[candidate] = backings.opened
+            backings.files[backings.opened] = map.fd
             return .success(candidate)
         }
         return try answer.get()

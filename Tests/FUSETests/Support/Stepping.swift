@@ -10,15 +10,20 @@ struct Stepped<FS: FileSystem> {
     let session: Session<FS>
     let device: ScriptedDevice
     let lane: ScriptedLane
+    /// The lane as the session has it.
+    let traced: any Lane
     let initReply: Reply
 
     init(
         _ fileSystem: FS, device: ScriptedDevice = ScriptedDevice(), opening: [UInt8] = initRequest(),
-        options: SessionOptions = SessionOptions(logger: .silent), capacity: Int = 1 << 20
+        options: SessionOptions = SessionOptions(logger: .silent), capacity: Int = 1 << 20,
+        trace: (@Sendable (String) -> Void)? = nil
     ) throws {
         self.device = device
         lane = ScriptedLane([opening], capacity: capacity)
-        session = try Session(fileSystem, device: device, lane: lane, options: options)
+        let tracedDevice = trace.map { TracedDevice(device, $0) }
+        traced = tracedDevice?.traced(lane) ?? lane
+        session = try Session(fileSystem, device: tracedDevice ?? device, lane: traced, options: options)
         let replies = lane.takeReplies()
         try #require(replies.count == 1)
         initReply = replies[0]
@@ -27,7 +32,7 @@ struct Stepped<FS: FileSystem> {
     /// Sends one request, and returns what was answered: one reply, or none.
     func exchange(_ request: [UInt8]) throws -> Reply? {
         lane.send(request)
-        try #require(try session.step(lane))
+        try #require(try session.step(traced))
         let replies = lane.takeReplies()
         try #require(replies.count <= 1)
         return replies.first

@@ -16,6 +16,14 @@ struct Identity {
     static let two = Identity(name: "two", user: 4002, group: 4102, groups: [4103])
 
     var isRoot: Bool { user == 0 }
+
+    static let all = [root, one, two]
+
+    /// The one whose name comes next, which is taken.
+    static func take(from arguments: inout ArraySlice<String>) -> Identity? {
+        guard let name = arguments.popFirst() else { return nil }
+        return all.first { $0.name == name }
+    }
 }
 
 /// One thing that filesystems must agree on: a function that is given a directory and somebody to act as. It says what it
@@ -134,11 +142,5 @@ final class Place {
         let file = Sys.open(path, flags, mode)
         if file < 0 { wrong.append("\(path) cannot be opened: \(Sys.name(ofError: -file))") }
         return file
-    }
-}
-
-extension Sys {
-    static func text(_ result: (outcome: Int, bytes: [UInt8])) -> String {
-        result.outcome < 0 ? name(ofError: -result.outcome) : String(decoding: result.bytes, as: UTF8.self)
     }
 }
