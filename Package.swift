@@ -45,7 +45,8 @@ let package = Package(
         // The table.
         .target(name: "BackingTable", swiftSettings: settings),
         .target(name: "BackingTableHost", dependencies: ["BackingTable"], swiftSettings: settings),
-        .target(name: "FUSESimulation", dependencies: ["BackingTableHost", system], swiftSettings: settings),
+        .target(
+            name: "FUSESimulation", dependencies: ["BackingTableHost", "CLinux", "FUSE", "FUSEWire", system], swiftSettings: settings),
 
         // The server.
         .target(name: "CLinux"),
@@ -78,13 +79,16 @@ let package = Package(
             name: "BackingTableHostTests", dependencies: ["BackingTableHost", "BackingTableTestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "FUSESimulationTests", dependencies: ["FUSESimulation", "BackingTableTestSupport"],
+            name: "FUSESimulationTests",
+            dependencies: [
+                "BackingTableTestSupport", "FUSE", "FUSESimulation", "FUSEWire", "MemoryFS", "PassthroughFS", logging, system,
+            ],
             swiftSettings: settings),
         .testTarget(name: "FUSEWireTests", dependencies: ["FUSEWire"], swiftSettings: settings + [lifetimes]),
         .testTarget(
             name: "FUSETests",
             dependencies: [
-                "CLinux", "FUSE", "FUSEWire", "PassthroughFS", "HelloFS", "MemoryFS", "PolicyFS", "SlowFS", "TickFS", logging, system,
+                "CLinux", "FUSE", "FUSESimulation", "FUSEWire", "PassthroughFS", "HelloFS", "MemoryFS", "PolicyFS", "SlowFS", "TickFS", logging, system,
             ],
             swiftSettings: settings + [lifetimes]),
         .testTarget(
@@ -100,8 +104,12 @@ let package = Package(
         .target(name: "ConformanceCalls", path: "Tests/ConformanceCalls"),
         .executableTarget(
             name: "conformance", dependencies: ["ConformanceCalls"], path: "Tests/ConformanceRunner", swiftSettings: settings),
+        // The same cases, whose folder is linked to, with the simulated kernel's calls instead of the machine's.
+        .executableTarget(
+            name: "simulated", dependencies: ["ConformanceCalls", "FUSE", "FUSESimulation", "PassthroughFS", logging, system],
+            path: "Tests/SimulatedRunner", swiftSettings: settings),
         .testTarget(
-            name: "ConformanceTests", dependencies: ["conformance", "FUSE", "FUSEWire", "PassthroughFS", "MountSupport"],
+            name: "ConformanceTests", dependencies: ["conformance", "simulated", "FUSE", "FUSEWire", "PassthroughFS", "MountSupport"],
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -178,7 +178,7 @@ import Testing
         _ = try backings.open(first)
         #expect(throws: Errno.fileExists) { try backings.open(request(id: 9)) }
         #expect(backings.count == 1)
-        let text = try backings.backing(9)?.withPayload { file in try contents(of: file.descriptor) }
+        let text = try backings.backing(9)?.withPayload { file in try file.descriptor.map { try contents(of: $0) } }
         #expect(text == "first")
     }
 
@@ -285,7 +285,7 @@ import Testing
         for id: UInt32 in [0, 1, 0x8000_0000, .max] { #expect(!finds(backings, id)) }
         let shown = open.id
         #expect(shown == nil)
-        let text = try open.withPayload { file in try contents(of: file.descriptor) }
+        let text = try open.withPayload { file in try file.descriptor.map { try contents(of: $0) } }
         #expect(text == "kept")
     }
 }

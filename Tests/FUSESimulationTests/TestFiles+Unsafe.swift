@@ -50,7 +50,9 @@ final class TestFiles {
         let descriptor = temporary()
         guard descriptor >= 0 else { throw Errno(rawValue: errno) }
         // High up, where no other test's next descriptor will be.
-        let high = fcntl(descriptor, F_DUPFD, 900)
+        var limit = rlimit()
+        unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        let high = fcntl(descriptor, F_DUPFD, Int32(min(limit.rlim_cur, 20_000)) - 1)
         close(descriptor)
         guard high >= 0 else { throw Errno(rawValue: errno) }
         close(high)

@@ -37,11 +37,16 @@ public struct BackingOpenRequest: Equatable, Sendable {
 /// All of it may be called from any thread.
 public final class KernelBackings: Sendable {
     public let kernel: BackingKernel
+    private let mount: FileDescriptor?
     private let shared = SharedFaults()
     /// The table, from when passthrough is negotiated.
     private let table = Locked<BackingMap<BackingFile>?>(nil)
 
-    public init(_ kernel: BackingKernel) { self.kernel = kernel }
+    /// `mount`: ``KernelOptions/backingMount``.
+    public init(_ kernel: BackingKernel, mount: FileDescriptor? = nil) {
+        self.kernel = kernel
+        self.mount = mount
+    }
 
     /// What goes wrong from now on.
     public var faults: BackingFaults {
@@ -102,7 +107,7 @@ public final class KernelBackings: Sendable {
     public func open(_ request: BackingOpenRequest) throws(Errno) -> EntryID {
         let map = try permitted()
         let choice = try choice(request)
-        var file: BackingFile? = try BackingFile(duplicating: FileDescriptor(rawValue: request.descriptor))
+        var file: BackingFile? = try BackingFile(holding: FileDescriptor(rawValue: request.descriptor), on: mount)
         if shared.update({ BackingFaults.takes(&$0.stackedFiles) }) { throw .tooManySymbolicLinkLevels }
         if choice == .next, kernel == .takesServerIDs { try takeCandidate(in: map) }
         while true {
