@@ -99,7 +99,7 @@ struct MountCommand: ParsableCommand {
             initial: threads ?? min(ThreadLimits.processorCount, maxThreads), maximum: maxThreads)
         mountOptions.session.passthrough = passthrough
         // The name that people see is where the files are, in full: it is looked at from anywhere.
-        mountOptions.source = FilePath(source).isAbsolute ? source : (try? realPath(source)) ?? source
+        mountOptions.source = FilePath(source).isAbsolute ? source : (try? MountCalls.realPath(source)) ?? source
         var request = MountRequest(mountOptions)
         for list in options { list.apply(to: &request) }
         return request

@@ -15,7 +15,7 @@ enum Nesting {
     /// is mounted already.
     static func check(source: String, mountpoint: String, submounts: PassthroughOptions.Submounts) throws(MountError) {
         // What cannot be resolved is told by those who open it.
-        guard let source = try? realPath(source), let target = try? realPath(mountpoint) else { return }
+        guard let source = try? MountCalls.realPath(source), let target = try? MountCalls.realPath(mountpoint) else { return }
         try checkIsNew(source, target)
         guard submounts == .cross, target != source, isWithin(target, source) else { return }
         if geteuid() != 0 {
@@ -34,7 +34,7 @@ enum Nesting {
 
     private static func checkIsNew(_ source: String, _ target: String) throws(MountError) {
         guard let entry = try? MountTable.topmost(at: target), entry.type == "fuse.passthroughfs", entry.source.hasPrefix("/"),
-            (try? realPath(entry.source)) == source
+            (try? MountCalls.realPath(entry.source)) == source
         else { return }
         var statistics = statvfs()
         // A dead one is told of by those who mount. Safe: a string, and a structure that is filled within the call.

@@ -2,16 +2,16 @@
 
 import CLinux
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// The system calls of mounting.
-enum MountCalls {
+package enum MountCalls {
     static var effectiveUser: UInt32 { geteuid() }
     static var user: UInt32 { getuid() }
     static var group: UInt32 { getgid() }
 
     /// The path from the root, without links.
-    static func realPath(_ path: String) throws(Errno) -> String {
+    package static func realPath(_ path: String) throws(Errno) -> String {
         // Safe: the buffer that realpath(3) makes is freed here.
         guard let resolved = unsafe realpath(path, nil) else { throw Errno(rawValue: errno) }
         defer { unsafe free(resolved) }

@@ -30,7 +30,7 @@ enum Background {
     /// has told the reason of.
     static func start() throws {
         let (readEnd, writeEnd) = try FileDescriptor.pipe()
-        let program = try realPath("/proc/self/exe")
+        let program = try MountCalls.realPath("/proc/self/exe")
         let process = try Program.start(
             program, Array(CommandLine.arguments.dropFirst()), environment: [variable: "\(number)"],
             descriptors: [(writeEnd, number)], closingFrom: number + 1)
@@ -60,12 +60,4 @@ enum Background {
             throw error as? Errno ?? .ioError
         }
     }
-}
-
-/// A path from the root, without links.
-func realPath(_ path: String) throws(Errno) -> String {
-    // Safe: the buffer that realpath(3) makes is freed here.
-    guard let resolved = unsafe realpath(path, nil) else { throw Errno(rawValue: errno) }
-    defer { unsafe free(resolved) }
-    return unsafe String(cString: resolved)
 }
