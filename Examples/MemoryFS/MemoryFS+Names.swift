@@ -56,8 +56,8 @@ extension MemoryFS {
     func link(_ node: NodeID, to newName: borrowing Name, in newParent: NodeID, for request: Request) throws(Errno) -> Entry {
         let name = newName.bytes.array
         return try access { (state) throws(Errno) in
+            try state.checkTakes(name, in: newParent)
             guard try state.directory(newParent).find(name) == nil else { throw .fileExists }
-            guard name.count <= 255 else { throw .fileNameTooLong }
             try state.changeDirectory(newParent) { $0.add(name, node) }
             try state.change(node) { node in
                 node.attributes.linkCount += 1
@@ -85,7 +85,7 @@ extension MemoryFS {
         // The kernel has seen to it that no directory comes into itself.
         try access { (state) throws(Errno) in
             guard flags.isSubset(of: [.noReplace, .exchange]) else { throw .invalidArgument }
-            guard newName.count <= 255 else { throw .fileNameTooLong }
+            try state.checkTakes(newName, in: newParent)
             let node = try state.child(name, of: parent)
             let index = try state.directory(newParent).find(newName)
             let target = index == nil ? nil : try state.child(newName, of: newParent)

@@ -103,6 +103,13 @@ extension MemoryFS.State {
         }
     }
 
+    /// Whether a directory can have an entry of a name. One that was removed takes none: the kernel sees to that itself, but not
+    /// where it never got the answer to the removal.
+    func checkTakes(_ name: [UInt8], in parent: NodeID) throws(Errno) {
+        guard name.count <= 255 else { throw .fileNameTooLong }
+        guard try node(parent).attributes.linkCount > 0 else { throw .noSuchFileOrDirectory }
+    }
+
     /// The answer that names a node, which counts as one lookup of it.
     mutating func entry(_ id: NodeID) throws(Errno) -> Entry {
         try change(id) { $0.lookups += 1 }
@@ -112,11 +119,8 @@ extension MemoryFS.State {
     mutating func create(
         _ name: [UInt8], in parent: NodeID, _ mode: FileMode, _ content: MemoryFS.Content, _ caller: Caller
     ) throws(Errno) -> NodeID {
-        let directory = try directory(parent)
-        guard name.count <= 255 else { throw .fileNameTooLong }
-        guard directory.find(name) == nil else { throw .fileExists }
-        // A directory that was removed while someone is in it.
-        guard try node(parent).attributes.linkCount > 0 else { throw .noSuchFileOrDirectory }
+        try checkTakes(name, in: parent)
+        guard try directory(parent).find(name) == nil else { throw .fileExists }
         lastNode += 1
         let id = NodeID(rawValue: lastNode)
         var attributes = Attributes(inode: id.rawValue, mode: mode, owner: caller.user, group: caller.group)

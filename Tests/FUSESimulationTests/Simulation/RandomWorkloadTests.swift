@@ -156,6 +156,21 @@ import Testing
         #expect(kind == .memory || ioctls > 0)
     }
 
+    /// The kernel goes on with a directory whose removal it never heard of: what it would put there must not stay for good.
+    @Test(arguments: Kind.allCases) func nothingIsPutWhereARemovalWasNotHeardOf(_ kind: Kind) throws {
+        let puts: [Action] = [
+            .link("b", "d/a"), .rename("b", "d/a"), .symlink("b", "d/a"), .open(slot: 0, "d/a", O_RDWR | O_CREAT), .list("d"),
+        ]
+        for put in puts {
+            let actions: [Action] = [.mkdir("d"), .symlink("l", "b"), .rmdir("d"), put]
+            let kinds = try Self.run(actions, kind).kinds
+            let removal = try #require(kinds.firstIndex { if case .reply(.rmdir) = $0 { true } else { false } })
+            for errno: Errno in [.noSuchFileOrDirectory, .noMemory] {
+                #expect(try Self.run(actions, kind, fault: (removal, errno)).wrong == nil, "\(put), \(errno)")
+            }
+        }
+    }
+
     /// Trouble with ids is never the user's.
     @Test(arguments: [Kind.mirror, .mirrorWithServerIDs]) func stormsAtTheTable(_ kind: Kind) throws {
         for errno: Errno in [.resourceTemporarilyUnavailable, .noSpace, .noMemory] {
