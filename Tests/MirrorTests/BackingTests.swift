@@ -150,7 +150,7 @@ extension CommandTests {
             let result = try run(
                 Self.onTmpfs(
                     then: """
-                        cp /bin/sleep mount/sleep; chmod 755 mount/sleep; holds is kept 1; source/sleep 60 & sleeping=$!
+                        cp /bin/sleep mount/sleep; chmod 755 mount/sleep; holds is kept 1; source/sleep 600 & sleeping=$!
                         runs() { [ "$(readlink /proc/$sleeping/exe)" = "$PWD/source/sleep" ]; }; holds runs
                         sh -c 'echo x >> mount/sleep' || true; sh -c 'echo x >> source/sleep' || true
                         "$COMMAND" stats mount | grep -E "^(passthrough|without)"

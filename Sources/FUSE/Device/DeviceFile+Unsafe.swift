@@ -14,10 +14,13 @@ extension DeviceFile {
     }
 
     /// Whether the connection lives: it is neither unmounted nor aborted. Source: `fuse_dev_poll` in Linux.
-    var isConnected: Bool {
+    var isConnected: Bool { isConnected(after: 0) }
+
+    /// The same after so many milliseconds, or as soon as it is not.
+    func isConnected(after milliseconds: Int32) -> Bool {
         var polls = pollfd(fd: descriptor.rawValue, events: 0, revents: 0)
         // Safe: the structure is lent for the call.
-        while unsafe poll(&polls, 1, 0) < 0 { guard errno == EINTR else { return false } }
+        while unsafe poll(&polls, 1, milliseconds) < 0 { guard errno == EINTR else { return false } }
         return polls.revents & Int16(POLLERR) == 0
     }
 

@@ -112,7 +112,8 @@ public final class Mount<FS: FileSystem>: Sendable {
             // one's only where this one still lives.
             if self.file.isConnected { _ = try file.writeAll("1".utf8) }
         } catch {
-            guard self.file.isConnected else { return }
+            // What has just been unmounted is out of the tree before its connection is over.
+            guard self.file.isConnected(after: 1000) else { return }
             throw MountError(path.string, "\(error)", remedy: "mount -t fusectl none /sys/fs/fuse/connections", errno: error as? Errno)
         }
     }
