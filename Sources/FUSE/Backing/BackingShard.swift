@@ -12,8 +12,13 @@ struct BackingShard {
     private var kept = RecordList()
     /// Files that the kernel did not take.
     private var refused = RecordList()
+    /// Records that are nobody's are in the list of free ones, or somebody may be on the way to one.
+    private var keepsMemory: Bool
 
-    init(isNumbered: Bool) { places = isNumbered ? nil : [:] }
+    init(isNumbered: Bool) {
+        places = isNumbered ? nil : [:]
+        keepsMemory = !isNumbered
+    }
 
     /// The record at an index that ``make(_:at:)`` or ``find(_:at:)`` has given.
     subscript(index: UInt32) -> BackingRecord {
@@ -40,19 +45,32 @@ struct BackingShard {
             index = untouched
             untouched += 1
         }
-        records.prepare(index)
-        records[index] = BackingRecord(node: node)
+        records.take(index, for: node)
         places?[node] = index
         return index
     }
 
+    /// Whether a record that somebody had an index of is still there.
+    func has(_ index: UInt32) -> Bool { records.has(index) }
+
+    /// Gives a record whose number has passed to another node to that one.
+    mutating func renew(_ index: UInt32, for node: NodeID) {
+        forgetRefusal(of: index)
+        let isBusy = records[index].traits.contains(.busy)
+        records.take(index, for: node)
+        if isBusy { records[index].traits.insert(.busy) }
+    }
+
+    /// How many blocks of records have memory.
+    var blockCount: Int { records.blockCount }
+
     /// Gives a record back, if nothing of it is to be remembered.
     mutating func tidy(_ index: UInt32, isFixed: Bool) {
-        let record = records[index]
-        guard record.isVoid else { return }
-        records[index] = BackingRecord()
+        let node = records[index].node
+        guard records[index].isVoid else { return }
+        records.give(index, keepsMemory: keepsMemory)
         if !isFixed {
-            places?[record.node] = nil
+            places?[node] = nil
             records[index].next = free
             free = index
         }
@@ -104,6 +122,7 @@ struct BackingShard {
     /// Forgets everything. The registrations, whoever uses them, are the caller's to take back. The records' memory stays: a
     /// thread may be on its way to one.
     mutating func takeAll() -> [BackingID] {
+        keepsMemory = true
         var ids: [BackingID] = []
         records.clear { if $0.id != 0 { ids.append(BackingID(rawValue: $0.id)) } }
         if places != nil { places = [:] }

@@ -79,7 +79,8 @@ extension InodeBackings {
     func close(_ index: UInt32, in number: Int, keptUntil stamp: UInt64? = nil) -> Bool {
         withTurn(of: index, in: number) {
             let id: BackingID? = withShard(number) { shard in
-                guard shard[index].id != 0, !shard[index].isPassingThrough else { return nil }
+                // Another may have taken it back meanwhile.
+                guard shard.has(index), shard[index].id != 0, !shard[index].isPassingThrough else { return nil }
                 if let stamp { guard !shard[index].traits.contains(.kept), shard[index].stamp == stamp else { return nil } }
                 if shard.stopKeeping(index) { counters.kept.subtract(1, ordering: .relaxed) }
                 defer { shard[index].id = 0 }

@@ -130,6 +130,9 @@ final class InodeBackings: Sendable {
         return Home(shard: Int(id.rawValue & 15), index: UInt32(id.rawValue >> 4) + 1, id: id)
     }
 
+    /// How many blocks of records have memory. For tests.
+    var blockCount: Int { (0..<Self.shardCount).reduce(0) { sum, shard in sum + withShard(shard) { $0.blockCount } } }
+
     var isFixed: Bool { if case .chosen = options.ids { true } else { false } }
 
     func withShard<R>(_ number: Int, _ body: (inout sending BackingShard) -> sending R) -> R {
@@ -152,7 +155,7 @@ final class InodeBackings: Sendable {
             let index = shard.make(node, at: home.index)
             if shard[index].node != node {
                 guard shard[index].id == 0 else { return nil }
-                renew(index, for: node, in: &shard)
+                shard.renew(index, for: node)
             }
             return decided(index, wish, in: &shard)
         }
@@ -171,14 +174,6 @@ final class InodeBackings: Sendable {
     private func keep(_ index: UInt32, in shard: inout BackingShard) {
         shard.keep(index, at: now())
         counters.kept.add(1, ordering: .sequentiallyConsistent)
-    }
-
-    /// A record whose number has passed to another node.
-    private func renew(_ index: UInt32, for node: NodeID, in shard: inout BackingShard) {
-        shard.forgetRefusal(of: index)
-        let isBusy = shard[index].traits.contains(.busy)
-        shard[index] = BackingRecord(node: node)
-        if isBusy { shard[index].traits.insert(.busy) }
     }
 
     // MARK: First opens
@@ -216,7 +211,7 @@ final class InodeBackings: Sendable {
     private func refused(_ error: Errno, _ node: NodeID, _ wish: Opened.IO, _ home: Home) -> Admission {
         withShard(home.shard) { shard in
             let index = shard.make(node, at: home.index)
-            if shard[index].node == 0 { renew(index, for: node, in: &shard) }
+            if shard[index].node == 0 { shard.renew(index, for: node) }
             // The node was forgotten meanwhile, and its number given to another: nobody waits for this answer.
             guard shard[index].node == node else { return Admission(flags: .directIO) }
             if shard[index].id == 0 {
@@ -238,7 +233,7 @@ final class InodeBackings: Sendable {
             if shard[index].node != node {
                 let old = shard[index].id
                 if shard.stopKeeping(index) { counters.kept.subtract(1, ordering: .relaxed) }
-                renew(index, for: node, in: &shard)
+                shard.renew(index, for: node)
                 if old != 0 { return .another(BackingID(rawValue: old)) }
             }
             if let admission = decided(index, wish, in: &shard) { return .admitted(admission) }

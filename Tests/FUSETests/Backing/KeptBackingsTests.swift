@@ -52,6 +52,26 @@ import Testing
         device.expectBalance(backings)
     }
 
+    /// But for one block of 256 records in each shard.
+    @Test func theMemoryOfThoseThatAreGoneGoes() {
+        let (device, backings) = serving(kept: 20_000)
+        for node in 1...100_000 {
+            Self.use(backings, NodeID(rawValue: UInt64(node)))
+            // One of those that stay open.
+            if node % 10_000 == 0 { _ = backings.admit(NodeID(rawValue: UInt64(node)), Self.pass) }
+        }
+        #expect(backings.blockCount >= 20_000 / 256)
+        #expect(backings.relieve(20_000) == 19_999)
+        #expect(backings.registered == 10)
+        #expect(backings.blockCount <= 10 + InodeBackings.shardCount)
+        for node in 1...10 { backings.release(NodeID(rawValue: UInt64(node * 10_000))) }
+        _ = backings.relieve(10)
+        #expect(backings.blockCount <= InodeBackings.shardCount)
+        Self.use(backings, 7, 100_000)
+        backings.end()
+        device.expectBalance(backings)
+    }
+
     @Test func zeroKeepsNone() {
         let (device, backings) = serving(kept: 0)
         Self.use(backings, 1, 2)
