@@ -47,10 +47,11 @@ int clinux_birth_time(int descriptor, int64_t *seconds, uint32_t *nanoseconds) {
     return (status.stx_mask & STATX_BTIME) != 0;
 }
 
-int clinux_known_status(int descriptor, struct stat *status) {
+int clinux_known_status(int descriptor, struct stat *status, uint64_t *mount) {
     struct statx known;
     const int flags = CLINUX_AT_EMPTY_PATH | CLINUX_AT_STATX_DONT_SYNC;
-    if (syscall(SYS_statx, descriptor, "", flags, STATX_BASIC_STATS, &known) < 0) return -1;
+    if (syscall(SYS_statx, descriptor, "", flags, STATX_BASIC_STATS | STATX_MNT_ID, &known) < 0) return -1;
+    *mount = (known.stx_mask & STATX_MNT_ID) != 0 ? known.stx_mnt_id : 0;
     *status = (struct stat){
         .st_dev = makedev(known.stx_dev_major, known.stx_dev_minor),
         .st_ino = known.stx_ino,

@@ -125,15 +125,18 @@ struct CheckLine {
             case .unavailable(let reason, let remedy):
                 CheckLine("file handles", needed: false, no: "\(path): each inode in use takes a descriptor: \(reason) (\(remedy))")
             }
+        let words = mirror.mountRestrictions.words.joined(separator: ",")
+        let restrictions = CheckLine(
+            "restrictions", needed: false, ok: words.isEmpty ? "\(path): none" : "\(path): mounted \(words), and so is a mirror of it")
         do {
             let place = try TemporaryPlace(in: TemporaryPlace.usualDirectory, ["mountpoint"])
             defer { place.remove() }
             let target = place.path("mountpoint")
             let mount = try Mount(mirror, at: FilePath(target), options: MountOptions(logger: logger))
             defer { mount.endTrial() }
-            return [handles, passthrough(of: path, mount, target)]
+            return [handles, restrictions, passthrough(of: path, mount, target)]
         } catch {
-            return [handles, CheckLine("source", no: "\(error)")]
+            return [handles, restrictions, CheckLine("source", no: "\(error)")]
         }
     }
 

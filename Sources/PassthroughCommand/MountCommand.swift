@@ -83,7 +83,9 @@ struct MountCommand: ParsableCommand {
     func run() throws {
         try Console.run {
             if request(Logger(label: "passthroughfs")).isRemount {
-                try remount(FilePath(mountpoint), options: request(MessageLog(nil).logger(verbose: verbose)).options)
+                var request = request(MessageLog(nil).logger(verbose: verbose))
+                try request.inherit(StatsReport.restrictions(at: mountpoint, source: source), of: source)
+                try remount(FilePath(mountpoint), options: request.options)
             } else if foreground || Background.isHere {
                 try serve()
             } else {
@@ -136,6 +138,7 @@ struct MountCommand: ParsableCommand {
                 cache: cache, passthrough: passthrough != .off, submounts: submounts, locks: locks, appends: appends, securityContexts: securityContexts,
                 lockWaiters: maxThreads / 2, remembered: remember, keptBackings: keptBackings),
             logger: logger)
+        try request.inherit(mirror.mountRestrictions, of: source)
         request.tellOfOthersChoices(source: source, logger)
         PassthroughFS.prepareProcess()
         let manager = foreground ? ServiceManager() : nil

@@ -13,6 +13,9 @@ struct MountRequest {
     var accessTimes: AccessTimes?
     /// Words that only root's mounts can follow.
     var privileged: Set<String> = []
+    /// What is asked for by a word of its own, `suid` and its like: that it be allowed. Without a word it is allowed, too, unless
+    /// the source's mount rules it out.
+    var allowed: MountRestrictions = []
 
     enum AccessTimes: String { case noatime, nodiratime, strictatime }
 
@@ -32,11 +35,14 @@ struct MountOptionList: Sendable {
     /// What each word does.
     private static let words: [(name: String, change: Change)] = [
         ("ro", { $0.options.readOnly = true }), ("rw", { $0.options.readOnly = false }),
-        ("suid", { $0.options.suid = true; $0.privileged.insert("suid") }),
-        ("nosuid", { $0.options.suid = false; $0.privileged.remove("suid") }),
-        ("dev", { $0.options.dev = true; $0.privileged.insert("dev") }),
-        ("nodev", { $0.options.dev = false; $0.privileged.remove("dev") }),
-        ("exec", { $0.options.exec = true }), ("noexec", { $0.options.exec = false }),
+        ("suid", { $0.options.suid = true; $0.privileged.insert("suid"); $0.allowed.insert(.noSuid) }),
+        ("nosuid", { $0.options.suid = false; $0.privileged.remove("suid"); $0.allowed.remove(.noSuid) }),
+        ("dev", { $0.options.dev = true; $0.privileged.insert("dev"); $0.allowed.insert(.noDev) }),
+        ("nodev", { $0.options.dev = false; $0.privileged.remove("dev"); $0.allowed.remove(.noDev) }),
+        ("exec", { $0.options.exec = true; $0.allowed.insert(.noExec) }),
+        ("noexec", { $0.options.exec = false; $0.allowed.remove(.noExec) }),
+        ("symfollow", { $0.options.symfollow = true; $0.allowed.insert(.noSymlinkFollow) }),
+        ("nosymfollow", { $0.options.symfollow = false; $0.allowed.remove(.noSymlinkFollow) }),
         ("atime", { $0.noteAccessTimes(nil) }), ("noatime", { $0.noteAccessTimes(.noatime) }),
         ("diratime", { $0.noteAccessTimes(nil) }), ("nodiratime", { $0.noteAccessTimes(.nodiratime) }),
         ("relatime", { $0.noteAccessTimes(nil) }), ("strictatime", { $0.noteAccessTimes(.strictatime) }),
@@ -66,7 +72,25 @@ struct MountOptionList: Sendable {
     static var names: String { words.map(\.name).joined(separator: ", ") + ", fsname=NAME, subtype=NAME" }
 
     init(argument: String) throws {
-        changes = try argument.split(separator: ",").compactMap { word in try Self.change(for: String(word)) }
+        let words = argument.split(separator: ",").map { String($0) }
+        let asked = words.count - Self.helpersWords(words)
+        changes = try words.enumerated().compactMap { place, word in
+            guard place >= asked, let change = try Self.change(for: word) else { return try Self.change(for: word) }
+            return { request in
+                let allowed = request.allowed
+                change(&request)
+                request.allowed = allowed
+            }
+        }
+    }
+
+    /// How many words at the end nobody asked for. `mount.fuse3`, by which `mount(8)` comes here, starts with `rw` or `ro`, and
+    /// ends with `dev` and `suid` where there is no `nodev` and no `nosuid`. (That somebody did ask for them is not to be seen then:
+    /// `mount(8)` leaves them out as its defaults.)
+    private static func helpersWords(_ words: [String]) -> Int {
+        guard let first = words.first, ["rw", "ro"].contains(first) else { return 0 }
+        let added = (words.contains("nodev") ? [] : ["dev"]) + (words.contains("nosuid") ? [] : ["suid"])
+        return words.dropFirst().suffix(added.count) == added[...] ? added.count : 0
     }
 
     private static func change(for word: String) throws -> Change? {
@@ -99,6 +123,20 @@ struct MountOptionList: Sendable {
 }
 
 extension MountRequest {
+    /// A mirror is no way around what its source is mounted with. Throws where the request wants that.
+    mutating func inherit(_ restrictions: MountRestrictions, of source: String) throws(MountError) {
+        let refused = restrictions.intersection(allowed).words
+        guard refused.isEmpty else {
+            // The opposite is the word without its `no`.
+            let wanted = refused.map { $0.dropFirst(2) }.joined(separator: ",")
+            let (options, them) = refused.count == 1 ? ("option \(wanted) is", "it") : ("options \(wanted) are", "them")
+            throw MountError(
+                source, "mounted \(refused.joined(separator: ",")), and so is a mirror of it: mount \(options) refused",
+                remedy: "leave \(them) out, or remount what the source is on with \(wanted)")
+        }
+        options.apply(restrictions)
+    }
+
     fileprivate mutating func noteAccessTimes(_ word: AccessTimes?) {
         accessTimes = word
         options.noatime = word == .noatime
@@ -109,5 +147,6 @@ extension MountRequest {
         options.dev = false
         if programs { options.exec = false }
         privileged = []
+        allowed.subtract(programs ? [.noSuid, .noDev, .noExec] : [.noSuid, .noDev])
     }
 }

@@ -21,7 +21,7 @@ extension PassthroughFS {
     private func attributes(of inode: borrowing Inode, _ node: NodeID) throws(Errno) -> AttributesReply {
         let status = try SystemCall.status(of: inode.descriptor)
         if status.st_nlink == 0 { dropBacking(of: node) }
-        return AttributesReply(shown(status), timeout: timeout)
+        return AttributesReply(shown(status, inode.restrictions), timeout: timeout)
     }
 
     /// Several changes in one request are made one after the other, where natively they are one; the kernel hardly sends
@@ -44,7 +44,7 @@ extension PassthroughFS {
         } else if changes.killPrivileges {
             try killPrivileges(of: inode, for: request)
         }
-        if let mode = changes.mode { try SystemCall.chmod(inode.descriptor, mode) }
+        if let mode = changes.mode { try SystemCall.chmod(inode.descriptor, self.mode(mode, of: inode)) }
         if let size = changes.size {
             // Natively a length that is no file's is refused thus as well.
             let size = try size.fileOffset

@@ -7,29 +7,31 @@ import SystemPackage
 
 extension PassthroughFS {
     /// By what an inode is to be held, with a use of its mount, which goes to whoever takes the handle; none where only a
-    /// descriptor will do. Throws EXDEV for what is not to be shown.
-    func handle(of found: FileDescriptor, _ status: stat) throws(Errno) -> InodeHandle {
+    /// descriptor will do. And what its mount rules out that the source's does not. Throws EXDEV for what is not to be shown.
+    func hold(_ found: FileDescriptor, _ known: KnownStatus) throws(Errno) -> (InodeHandle, MountRestrictions) {
         let refuses = options.submounts == .refuse
         guard let source = mounts.sourceID else {
-            if refuses, UInt64(status.st_dev) != device { throw .improperLink }
-            return .none
+            if refuses, UInt64(known.status.st_dev) != device { throw .improperLink }
+            return (.none, restrictions(of: found, on: known.mount))
         }
         var handle: InodeHandle
         let mountID: Int32
         do throws(Errno) { (handle, mountID) = try SystemCall.handle(of: found) } catch .notSupported {
             // Another filesystem than the source's, for that one has handles.
             if refuses { throw .improperLink }
-            return .none
+            return (.none, restrictions(of: found, on: known.mount))
         }
         if refuses, mountID != source { throw .improperLink }
-        if handle.isNone { return .none }
-        handle.mount = mounts.retain(mountID, found, type: status.st_mode & S_IFMT)
-        return handle.mount == SourceMounts.none ? .none : handle
+        if handle.isNone { return (.none, restrictions(of: found, on: known.mount)) }
+        let (mount, restrictions) = mounts.retain(mountID, found, type: known.status.st_mode & S_IFMT)
+        handle.mount = mount
+        return (mount == SourceMounts.none ? .none : handle, restrictions)
     }
 
-    /// What users see of an inode.
-    func shown(_ status: stat) -> Attributes {
+    /// What users see of an inode, on a mount that rules out so much more than the source's.
+    func shown(_ status: stat, _ restrictions: MountRestrictions) -> Attributes {
         var attributes = Attributes(status)
+        if !restrictions.isEmpty { attributes.hide(restrictions) }
         attributes.inode = numbers.shown(UInt64(status.st_ino), on: UInt64(status.st_dev))
         return attributes
     }

@@ -31,13 +31,13 @@ extension PassthroughFS {
         let found = try relief.relieving { () throws(Errno) in try find(directory) }
         // What the kernel knows will do: finding the name has asked whoever there is to ask.
         let status = try statusOrClose(found)
-        guard isSelf(status) else { return try entry(taking: found, status) }
+        guard isSelf(status.status) else { return try entry(taking: found, status) }
         SystemCall.close(found)
         let beneath = try relief.relieving { () throws(Errno) in try findBeneath(directory, find) }
         return try entry(taking: beneath, statusOrClose(beneath))
     }
 
-    private func statusOrClose(_ found: FileDescriptor) throws(Errno) -> stat {
+    private func statusOrClose(_ found: FileDescriptor) throws(Errno) -> KnownStatus {
         do throws(Errno) { return try SystemCall.knownStatus(of: found) } catch {
             SystemCall.close(found)
             throw error
@@ -48,17 +48,19 @@ extension PassthroughFS {
     func entry(taking found: FileDescriptor) throws(Errno) -> Entry { try entry(taking: found, statusOrClose(found)) }
 
     /// As above, for what is known of it already.
-    private func entry(taking found: FileDescriptor, _ status: stat) throws(Errno) -> Entry {
+    private func entry(taking found: FileDescriptor, _ known: KnownStatus) throws(Errno) -> Entry {
+        let status = known.status
         let handle: InodeHandle
+        let restrictions: MountRestrictions
         do {
-            handle = try self.handle(of: found, status)
+            (handle, restrictions) = try hold(found, known)
         } catch {
             SystemCall.close(found)
             throw error
         }
         let node = try inodes.lookup(
             device: UInt64(status.st_dev), inode: UInt64(status.st_ino), type: status.st_mode & S_IFMT, descriptor: found,
-            handle: handle)
+            handle: handle, restrictions: restrictions)
         // It may be given a name, or not: until then it must not go.
         if status.st_nlink == 0 {
             do { try inodes.keep(node) } catch {
@@ -66,15 +68,16 @@ extension PassthroughFS {
                 throw error
             }
         }
-        return entry(node, status)
+        return entry(node, status, restrictions)
     }
 
-    func entry(_ node: NodeID, _ status: stat) -> Entry {
-        Entry(node: node, attributes: shown(status), entryTimeout: timeout, attributesTimeout: timeout)
+    func entry(_ node: NodeID, _ status: stat, _ restrictions: MountRestrictions) -> Entry {
+        Entry(node: node, attributes: shown(status, restrictions), entryTimeout: timeout, attributesTimeout: timeout)
     }
 
     public func readlink(_ node: NodeID, into target: inout OutputRawSpan, for request: Request) throws(Errno) {
         let link = try inodes.pin(node)
+        if link.restrictions.contains(.noSymlinkFollow) { throw .tooManySymbolicLinkLevels }
         try SystemCall.readlink(link.descriptor, into: &target)
     }
 
@@ -117,7 +120,7 @@ extension PassthroughFS {
         inodes.stopKeeping(node)
         let status = try SystemCall.status(of: file.descriptor)
         try inodes.retain(node)
-        return entry(node, status)
+        return entry(node, status, file.restrictions)
     }
 
     // MARK: Removing and moving names

@@ -12,6 +12,7 @@ extension PassthroughFS {
         guard inode.type == S_IFREG else {
             throw inode.type == S_IFDIR ? .isDirectory : inode.type == S_IFLNK ? .tooManySymbolicLinkLevels : .noSuchAddressOrDevice
         }
+        if open.executes, inode.restrictions.contains(.noExec) { throw .permissionDenied }
         let decision = decide(open, inode.descriptor, for: request)
         if case .deny(let error) = decision { throw error }
         let file = try relief.relieving { () throws(Errno) in

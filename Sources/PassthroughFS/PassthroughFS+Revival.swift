@@ -11,7 +11,7 @@ extension PassthroughFS {
         let inode = try inodes.pin(node)
         let status = try SystemCall.status(of: inode.descriptor)
         try inodes.retain(node)
-        return entry(node, status)
+        return entry(node, status, inode.restrictions)
     }
 
     public func parent(of node: NodeID, for request: Request) throws(Errno) -> Entry {
@@ -23,7 +23,7 @@ extension PassthroughFS {
             let status = try SystemCall.status(of: found)
             if isRoot(status) {
                 SystemCall.close(found)
-                return entry(.root, status)
+                return entry(.root, status, [])
             }
             try checkIsWithinSource(found, status)
         } catch {

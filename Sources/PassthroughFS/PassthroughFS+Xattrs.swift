@@ -9,14 +9,17 @@ extension PassthroughFS {
         _ name: borrowing Name, of node: NodeID, into value: inout OutputRawSpan, for request: Request
     ) throws(Errno) -> Int {
         let inode = try inodes.pin(node)
+        if inode.restrictions.contains(.noSuid), name == "security.capability" { throw .noData }
         return try SystemCall.getxattr(name, of: inode.descriptor, into: &value)
     }
 
     public func listxattr(_ node: NodeID, into names: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
         let inode = try inodes.pin(node)
         // Natively `trusted.` attributes show to root alone; the kernel asks for values and changes of them by itself.
-        if request.caller.isRoot || !credentials.canSwitch { return try SystemCall.listxattr(inode.descriptor, into: &names) }
-        return try SystemCall.listxattr(inode.descriptor, into: &names, without: "trusted.")
+        var hidden: SystemCall.HiddenAttributes = request.caller.isRoot || !credentials.canSwitch ? [] : .trusted
+        if inode.restrictions.contains(.noSuid) { hidden.insert(.capabilities) }
+        if hidden.isEmpty { return try SystemCall.listxattr(inode.descriptor, into: &names) }
+        return try SystemCall.listxattr(inode.descriptor, into: &names, without: hidden)
     }
 
     public func setxattr(

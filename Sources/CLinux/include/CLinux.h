@@ -44,6 +44,7 @@ enum {
     CLINUX_MS_SYNCHRONOUS = 16,
     CLINUX_MS_REMOUNT = 32,
     CLINUX_MS_DIRSYNC = 128,
+    CLINUX_MS_NOSYMFOLLOW = 256,
     CLINUX_MS_NOATIME = 1024,
 
     CLINUX_MNT_FORCE = 1,
@@ -152,8 +153,8 @@ static inline long clinux_pwrite2(int descriptor, const void *data, size_t size,
 int clinux_birth_time(int descriptor, int64_t *seconds, uint32_t *nanoseconds);
 
 // What is known of an open file, without asking the server of its filesystem. fstatat(2) ignores that wish for an empty
-// path (`vfs_fstatat` in Linux).
-int clinux_known_status(int descriptor, struct stat *status);
+// path (`vfs_fstatat` in Linux). And the id of the mount that it is on; 0 before Linux 5.8, which does not tell.
+int clinux_known_status(int descriptor, struct stat *status, uint64_t *mount);
 
 // F_SETLEASE and F_SETSIG of linux/fcntl.h.
 static inline int clinux_setlease(int descriptor, int type) { return (int)syscall(SYS_fcntl, descriptor, 1024, type); }

@@ -12,6 +12,7 @@ extension Errno {
 extension FileSystem {
     public var capabilities: Capabilities { [] }
     public var backings: BackingOptions { BackingOptions() }
+    public var mountRestrictions: MountRestrictions { [] }
 
     public func start(_ connection: Connection) {}
     public func stop() {}

@@ -26,6 +26,10 @@ public protocol FileSystem: Sendable {
     /// How files that are handed to the kernel are numbered and kept. Asked once, before ``start(_:)``.
     var backings: BackingOptions { get }
 
+    /// What its mount must rule out, whatever the options of the mount allow. Asked once, when it is mounted. A filesystem that
+    /// shows files of another one answers what that one is mounted with, as ``MountRestrictions`` says why.
+    var mountRestrictions: MountRestrictions { get }
+
     /// The connection is up; no other method has been called yet.
     func start(_ connection: Connection)
 

@@ -19,6 +19,10 @@ public struct OpenRequest: Hashable, Sendable {
     /// Reading, writing or both. C counterpart: `flags & O_ACCMODE`.
     public var accessMode: FileDescriptor.AccessMode { .init(rawValue: flags & 3) }
 
+    /// The file is opened to be run (`execve(2)`), as a program or as what interprets one. Not where a program reads or maps it by
+    /// itself. C counterpart: `__FMODE_EXEC`, which the kernel leaves in the flags.
+    public var executes: Bool { flags & 0x20 != 0 }
+
     /// The flags without the access mode.
     public var options: FileDescriptor.OpenOptions { .init(rawValue: flags & ~3) }
 }

@@ -49,6 +49,10 @@ enum Fusermount {
         var text = outcome.errors.split(separator: "\n").first.map { String($0) } ?? "it ended with status \(outcome.status)"
         // It opens the device as the user.
         if text.contains("/dev/fuse"), text.contains("Permission denied") { return .device(.permissionDenied) }
+        // It takes only what it knows, and older ones do not know this.
+        if text.contains("nosymfollow") {
+            return MountError(target, "to be mounted nosymfollow, as its source may be, which this fusermount3 does not know", remedy: "run as root")
+        }
         if text.hasPrefix("fusermount3: ") { text.removeFirst("fusermount3: ".count) }
         return MountError(target, "fusermount3 refused: \(text)", remedy: "or run as root")
     }
@@ -59,6 +63,7 @@ extension MountOptions {
     var fusermountList: String {
         var list = [readOnly ? "ro" : "rw"]
         if !exec { list.append("noexec") }
+        if !symfollow { list.append("nosymfollow") }
         if noatime { list.append("noatime") }
         if sync { list.append("sync") }
         if dirsync { list.append("dirsync") }

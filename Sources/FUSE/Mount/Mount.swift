@@ -25,6 +25,8 @@ public final class Mount<FS: FileSystem>: Sendable {
     /// with CAP_SYS_ADMIN alone.
     /// - Throws: ``MountError`` with what stood against it; nothing is mounted then.
     public init(_ fileSystem: FS, at path: FilePath, options: MountOptions = MountOptions()) throws(MountError) {
+        var options = options
+        options.apply(fileSystem.mountRestrictions)
         let target = try Self.resolve(path.string)
         let file = DeviceFile(owning: try options.mount(at: target), logger: options.session.logger)
         let number = try Self.connectionNumber(at: target)
@@ -172,6 +174,9 @@ public func unmount(_ path: FilePath, lazily: Bool = false) throws(MountError) {
 
 /// Changes how a FUSE filesystem is mounted, whoever serves it: read-only or not, and what mount flags the options name.
 /// Files that are open for writing keep it from becoming read-only. C counterpart: `mount -o remount`.
+///
+/// The options hold as they are: what the filesystem had ruled out when it was mounted (``FileSystem/mountRestrictions``) is
+/// its server's to know. ``MountOptions/apply(_:)`` rules it out again.
 /// - Throws: ``MountError`` where no FUSE filesystem is mounted there, it is in use, or this user may not.
 public func remount(_ path: FilePath, options: MountOptions) throws(MountError) {
     let target: String

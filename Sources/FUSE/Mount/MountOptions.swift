@@ -16,12 +16,15 @@ public struct MountOptions: Sendable {
     /// counterpart: `default_permissions`.
     public var defaultPermissions = true
     public var readOnly = false
-    /// Set-user-id and set-group-id bits and file capabilities take effect.
+    /// Set-user-id and set-group-id bits and file capabilities take effect. This and the next three hold unless the
+    /// filesystem rules it out: ``FileSystem/mountRestrictions``.
     public var suid = false
     /// Device nodes work.
     public var dev = false
     /// Programs can be run from it.
     public var exec = true
+    /// Symbolic links are followed.
+    public var symfollow = true
     /// Reading a file does not change its access time.
     public var noatime = false
     /// Writes return when the filesystem has synchronized them. Not those to a file that is passed through: of them the kernel
@@ -38,6 +41,14 @@ public struct MountOptions: Sendable {
     public var session: SessionOptions
 
     public init(logger: Logger = Logger(label: "fuse")) { session = SessionOptions(logger: logger) }
+
+    /// Rules out what a filesystem wants ruled out.
+    public mutating func apply(_ restrictions: MountRestrictions) {
+        if restrictions.contains(.noSuid) { suid = false }
+        if restrictions.contains(.noDev) { dev = false }
+        if restrictions.contains(.noExec) { exec = false }
+        if restrictions.contains(.noSymlinkFollow) { symfollow = false }
+    }
 }
 
 extension MountOptions {
@@ -60,6 +71,7 @@ extension MountOptions {
         if !suid { flags |= CLINUX_MS_NOSUID }
         if !dev { flags |= CLINUX_MS_NODEV }
         if !exec { flags |= CLINUX_MS_NOEXEC }
+        if !symfollow { flags |= CLINUX_MS_NOSYMFOLLOW }
         if noatime { flags |= CLINUX_MS_NOATIME }
         if sync { flags |= CLINUX_MS_SYNCHRONOUS }
         if dirsync { flags |= CLINUX_MS_DIRSYNC }

@@ -55,7 +55,7 @@ struct StatsCommand: ParsableCommand {
     }
 
     /// Finds the socket without touching the mount, which may hang.
-    private static func socket(of mountpoint: String) throws -> String {
+    static func socket(of mountpoint: String) throws -> String {
         guard let entry = try MountTable.topmost(atMountpoint: FilePath(mountpoint)), let connection = entry.connection else {
             throw MountError(mountpoint, "no FUSE filesystem is mounted here")
         }

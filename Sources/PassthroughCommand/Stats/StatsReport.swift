@@ -36,6 +36,9 @@ struct StatsReport: Codable {
     var mountpoint: String
     var source: String
     var process: Int32
+    /// What the mount rules out because the source's does, by the words of `mount(8)`: `nosuid` and its like. Nil: a process of
+    /// an earlier version, which rules out nothing.
+    var restrictions: [String]?
     /// By the kernel's names of operations.
     var requests: [String: UInt64]
     var passthrough: Passthrough
@@ -58,6 +61,7 @@ extension StatsReport {
         mountpoint = mount.mountpoint
         self.source = source
         process = ProcessID.own
+        restrictions = mount.session.fileSystem.mountRestrictions.words
         requests = Dictionary(uniqueKeysWithValues: statistics.requests.map { ($0.opcode.description, $0.count) })
         passthrough = Passthrough(state: "off", opens: statistics.passthroughOpens)
         switch statistics.passthrough {
@@ -90,6 +94,7 @@ extension StatsReport {
     /// For people to read.
     var table: String {
         var rows: [(String, String)] = [("mountpoint", mountpoint), ("source", source), ("process", "\(process)")]
+        if let restrictions { rows.append(("restrictions", restrictions.isEmpty ? "none" : restrictions.joined(separator: ", "))) }
         rows.append(("passthrough", ([passthrough.state] + [passthrough.reason, passthrough.remedy].compactMap { $0 }).joined(separator: ": ")))
         rows.append(("passthrough opens", "\(passthrough.opens)"))
         rows.append(("backings", "\(backings.live) live, \(backings.kept) of them kept; \(backings.registrations) so far"))

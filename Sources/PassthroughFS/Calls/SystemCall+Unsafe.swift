@@ -12,6 +12,13 @@ import SystemPackage
 // `fsync` then does, as it would natively. Calls that only ask for names and attributes, natively uninterruptible, are
 // made again. `close` never is: Linux has freed the number in any case, and it may be another thread's by now.
 
+/// What is known of a file without a question.
+struct KnownStatus {
+    var status: stat
+    /// The id of its mount; 0 where the kernel does not tell (before Linux 5.8).
+    var mount: UInt64
+}
+
 enum SystemCall {
     /// -errno of a call that failed, or what it returned.
     static func outcome<I: FixedWidthInteger>(_ value: I) -> Int {
@@ -179,10 +186,10 @@ enum SystemCall {
     }
 
     /// As ``status(of:)``, as far as the kernel knows: a network's or a FUSE server is not asked. Good right after a lookup.
-    static func knownStatus(of file: FileDescriptor) throws(Errno) -> stat {
-        var status = stat()
-        try unsafe check(outcome(clinux_known_status(file.rawValue, &status)))
-        return status
+    static func knownStatus(of file: FileDescriptor) throws(Errno) -> KnownStatus {
+        var known = KnownStatus(status: stat(), mount: 0)
+        try unsafe check(outcome(clinux_known_status(file.rawValue, &known.status, &known.mount)))
+        return known
     }
 
     static func statistics(of file: FileDescriptor) throws(Errno) -> statfs {

@@ -33,9 +33,27 @@ extension SystemCall {
         }
     }
 
-    /// As above, without the names that start so.
+    /// Names that are not for everybody.
+    struct HiddenAttributes: OptionSet {
+        let rawValue: UInt8
+
+        /// All that start with `trusted.`.
+        static var trusted: HiddenAttributes { HiddenAttributes(rawValue: 1) }
+        /// `security.capability`.
+        static var capabilities: HiddenAttributes { HiddenAttributes(rawValue: 2) }
+
+        fileprivate func hides(_ names: UnsafeRawBufferPointer) -> Bool {
+            unsafe contains(.trusted) && starts(names, "trusted.") || contains(.capabilities) && starts(names, "security.capability\0")
+        }
+
+        private func starts(_ names: UnsafeRawBufferPointer, _ prefix: StaticString) -> Bool {
+            unsafe names.starts(with: UnsafeRawBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount))
+        }
+    }
+
+    /// As above, without some names.
     static func listxattr(
-        _ file: FileDescriptor, into names: inout OutputRawSpan, without prefix: StaticString
+        _ file: FileDescriptor, into names: inout OutputRawSpan, without hidden: HiddenAttributes
     ) throws(Errno) -> Int {
         // XATTR_LIST_MAX.
         try unsafe withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 1) { buffer throws(Errno) in
@@ -49,7 +67,7 @@ extension SystemCall {
                 while offset < size {
                     let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[offset..<size])
                     let length = unsafe min(rest.count, strnlen(rest.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: CChar.self), rest.count) &+ 1)
-                    let isHidden = unsafe rest.starts(with: UnsafeRawBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount))
+                    let isHidden = unsafe hidden.hides(rest)
                     if !isHidden, !isWriting { count &+= length }
                     if !isHidden, isWriting { for index in 0..<length { unsafe names.append(rest[index]) } }
                     offset &+= length

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import FUSE
 import SystemPackage
 
 /// An inode in use by an operation: while it lives, its descriptor stays open and stays this inode's, whatever is
@@ -10,14 +11,19 @@ struct Inode: ~Copyable {
     let descriptor: FileDescriptor
     /// `S_IFMT` bits.
     let type: UInt32
+    /// What its mount rules out that the source's does not: nothing on the source's own.
+    let restrictions: MountRestrictions
     /// The device that it is on.
     let device: UInt64
     private let slot: UInt32
     private unowned(unsafe) let table: InodeTable
 
-    init(descriptor: FileDescriptor, type: UInt32, device: UInt64, slot: UInt32, table: InodeTable) {
+    init(
+        descriptor: FileDescriptor, type: UInt32, restrictions: MountRestrictions, device: UInt64, slot: UInt32, table: InodeTable
+    ) {
         self.descriptor = descriptor
         self.type = type
+        self.restrictions = restrictions
         self.device = device
         self.slot = slot
         unsafe self.table = table

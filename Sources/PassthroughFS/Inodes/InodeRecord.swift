@@ -16,7 +16,9 @@ struct InodeRecord: ~Copyable {
     var device: UInt64
     var inode: UInt64
     /// The file type, as `S_IFMT` has it. Written before the record goes live.
-    var type: UInt32
+    var type: UInt16
+    /// What its mount rules out that the source's does not. Part of the key. Written before the record goes live.
+    var restrictions: MountRestrictions
     /// Its place among the forgotten, a ``Remembrance``. The stripe's lock guards it.
     var remembrance: UInt32
     /// How the inode is reached without the descriptor. Written before the record goes live.

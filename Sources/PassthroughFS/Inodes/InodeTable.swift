@@ -76,7 +76,7 @@ final class InodeTable: Sendable {
         // node of its own, for the kernel refuses an answer that names node 1.
         records[1].device = device
         records[1].inode = inode
-        records[1].type = UInt32(S_IFDIR)
+        records[1].type = UInt16(S_IFDIR)
         records[1].lookups = 1
         _ = records[1].slot.begin(0, root, kept: true)
         relief.add { [weak self] count in self?.evict(count) ?? 0 }
@@ -109,8 +109,8 @@ final class InodeTable: Sendable {
             }
         }
         return Inode(
-            descriptor: records[index].slot.descriptor, type: records[index].type, device: records[index].device, slot: slot,
-            table: self)
+            descriptor: records[index].slot.descriptor, type: UInt32(records[index].type), restrictions: records[index].restrictions,
+            device: records[index].device, slot: slot, table: self)
     }
 
     func unpin(_ slot: UInt32) {
@@ -155,7 +155,8 @@ final class InodeTable: Sendable {
     /// The node of an inode, with one lookup more. Takes over `descriptor`, which is `O_PATH` and of this inode, and a use
     /// of the handle's mount. Throws ENFILE.
     func lookup(
-        device: UInt64, inode: UInt64, type: UInt32, descriptor: FileDescriptor, handle: InodeHandle = .none
+        device: UInt64, inode: UInt64, type: UInt32, descriptor: FileDescriptor, handle: InodeHandle = .none,
+        restrictions: MountRestrictions = []
     ) throws(Errno) -> NodeID {
         let hash = InodeChains.hash(device: device, inode: inode)
         let stripe = InodeChains.stripe(of: hash)
@@ -169,7 +170,8 @@ final class InodeTable: Sendable {
             var slot = chains.first(hash, of: state.chains)
             while slot != 0 {
                 let index = Int(slot)
-                if records[index].inode == inode, records[index].device == device, records[index].handle == handle {
+                if records[index].inode == inode, records[index].device == device, records[index].handle == handle,
+                    records[index].restrictions == restrictions {
                     addLookup(index, &state)
                     let (isTaken, enlist) = records[index].slot.install(descriptor)
                     let generation = records[index].slot.current.generation
@@ -182,7 +184,8 @@ final class InodeTable: Sendable {
             records[index].lookups = 1
             records[index].device = device
             records[index].inode = inode
-            records[index].type = type
+            records[index].type = UInt16(truncatingIfNeeded: type)
+            records[index].restrictions = restrictions
             records[index].handle = handle
             records[index].remembrance = Remembrance.absent.rawValue
             records[index].anchor = .none

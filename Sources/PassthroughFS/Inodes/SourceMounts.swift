@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 
+import CLinux
+import FUSE
 import Glibc
 import Logging
 import Synchronization
@@ -21,6 +23,9 @@ final class SourceMounts: Sendable {
     private struct Mount {
         var id: Int32
         var index: UInt16
+        /// What it rules out that the source's does not, as it was when the entry came. Those of a bind mount would be
+        /// as they were when that was made.
+        var restrictions: MountRestrictions
         var users: Int
     }
 
@@ -36,6 +41,10 @@ final class SourceMounts: Sendable {
 
     /// The id of the source's own mount; nil where nothing is held by handle.
     let sourceID: Int32?
+    /// The same, whether or not; 0 where the kernel does not tell.
+    let rootMount: UInt64
+    /// What the source's own mount rules out.
+    let restrictions: MountRestrictions
     private let descriptors: MappedArray<Atomic<Int32>>
     private let state = Mutex(State())
     private let logger: Logger
@@ -46,8 +55,11 @@ final class SourceMounts: Sendable {
         self.logger = logger
         self.relief = relief
         descriptors = try MappedArray(count: 1 << 16, least: 1 << 16)
+        rootMount = try SystemCall.knownStatus(of: root).mount
+        let statistics = try SystemCall.statistics(of: root)
+        restrictions = MountRestrictions(statistics)
         do throws(HandleSupport.Missing) {
-            let (descriptor, id) = try SourceMounts.probe(root, S_IFDIR, relief)
+            let (descriptor, id) = try SourceMounts.probe(root, S_IFDIR, statistics, relief)
             descriptors[Int(SourceMounts.source)].store(descriptor.rawValue, ordering: .relaxed)
             sourceID = id
             support = .available
@@ -75,23 +87,27 @@ final class SourceMounts: Sendable {
         FileDescriptor(rawValue: descriptors[Int(index)].load(ordering: .relaxed))
     }
 
-    /// The index of a mount, with one user more; ``none`` where inodes on it cannot be held by handle.
+    /// The index of a mount, with one user more; ``none`` where inodes on it cannot be held by handle. And what it rules out
+    /// that the source's does not.
     /// - Parameters:
     ///   - id: the mount's id.
     ///   - found: an `O_PATH` descriptor of something on it, and its type.
-    func retain(_ id: Int32, _ found: FileDescriptor, type: UInt32) -> UInt16 {
-        if id == sourceID { return SourceMounts.source }
+    func retain(_ id: Int32, _ found: FileDescriptor, type: UInt32) -> (index: UInt16, restrictions: MountRestrictions) {
+        if id == sourceID { return (SourceMounts.source, []) }
         if let known = state.withLock({ Self.use(id, &$0) }) { return known }
+        // All, where the answer is an error.
+        let statistics = try? SystemCall.statistics(of: found)
+        let restrictions = (statistics.map { MountRestrictions($0) } ?? .all).subtracting(self.restrictions)
         let descriptor: FileDescriptor
-        do throws(HandleSupport.Missing) { (descriptor, _) = try SourceMounts.probe(found, type, relief) } catch {
+        do throws(HandleSupport.Missing) { (descriptor, _) = try SourceMounts.probe(found, type, statistics, relief) } catch {
             if state.withLock({ state in defer { state.hasTold = true }; return !state.hasTold }) {
                 logger.warning(
                     "something is mounted in the source whose inodes are not held by file handle: \(error.reason)",
                     metadata: ["remedy": "\(error.remedy)"])
             }
-            return SourceMounts.none
+            return (SourceMounts.none, restrictions)
         }
-        let index: UInt16? = state.withLock { state in
+        let held: (index: UInt16, restrictions: MountRestrictions)? = state.withLock { state in
             if let known = Self.use(id, &state) { return known }
             let index: UInt16
             if let free = state.free.popLast() {
@@ -101,18 +117,18 @@ final class SourceMounts: Sendable {
                 index = state.end
                 state.end += 1
             }
-            state.mounts.append(Mount(id: id, index: index, users: 1))
+            state.mounts.append(Mount(id: id, index: index, restrictions: restrictions, users: 1))
             descriptors[Int(index)].store(descriptor.rawValue, ordering: .relaxed)
-            return index
+            return (index, restrictions)
         }
-        if index.map({ self.descriptor($0) != descriptor }) ?? true { SystemCall.close(descriptor) }
-        return index ?? SourceMounts.none
+        if held.map({ self.descriptor($0.index) != descriptor }) ?? true { SystemCall.close(descriptor) }
+        return held ?? (SourceMounts.none, restrictions)
     }
 
-    private static func use(_ id: Int32, _ state: inout State) -> UInt16? {
+    private static func use(_ id: Int32, _ state: inout State) -> (index: UInt16, restrictions: MountRestrictions)? {
         guard let place = state.mounts.firstIndex(where: { $0.id == id }) else { return nil }
         state.mounts[place].users += 1
-        return state.mounts[place].index
+        return (state.mounts[place].index, state.mounts[place].restrictions)
     }
 
     /// One user less. Without any a mount is let go, and can be unmounted.
@@ -144,16 +160,16 @@ final class SourceMounts: Sendable {
         if own > 0 { SystemCall.close(FileDescriptor(rawValue: own)) }
     }
 
-    /// Opens a descriptor for a mount, and tries whether handles work there.
+    /// Opens a descriptor for a mount, and tries whether handles work there. `statistics`: of what was found there.
     private static func probe(
-        _ found: FileDescriptor, _ type: UInt32, _ relief: DescriptorRelief
+        _ found: FileDescriptor, _ type: UInt32, _ statistics: statfs?, _ relief: DescriptorRelief
     ) throws(HandleSupport.Missing) -> (FileDescriptor, Int32) {
         let call: HandleSupport.Call
         do throws(Errno) {
             guard type == S_IFDIR || type == S_IFREG else { throw Errno.notSupported }
             let (handle, id) = try SystemCall.handle(of: found)
             guard !handle.isNone else { throw Errno.overflow }
-            if HandleSupport.isForgetful(type: Int64(truncatingIfNeeded: try SystemCall.statistics(of: found).f_type)) {
+            guard let statistics, !HandleSupport.isForgetful(type: Int64(truncatingIfNeeded: statistics.f_type)) else {
                 throw Errno.notSupported
             }
             let descriptor = try relief.relieving { () throws(Errno) in
