@@ -9,8 +9,9 @@ extension CommandTests {
     @Suite(.enabled(if: Machine.has("fusermount3") || Machine.isContinuousIntegration, "fusermount3 is not installed"))
     struct Unprivileged {
         /// Runs a script as the user nobody (`fusermount3` wants one with a name), in a directory of that user's, with a copy of
-        /// the command that this user can reach; in a mount namespace of its own, whose /dev/fuse has this mode.
-        static func run(deviceMode: String, _ script: String) throws -> ShellResult {
+        /// the command that this user can reach; in a mount namespace of its own, whose /dev/fuse has this mode, and in which root
+        /// has prepared something.
+        static func run(deviceMode: String, preparing: String = "true", _ script: String) throws -> ShellResult {
             let place = "/tmp/passthroughfs-user-\(UUID().uuidString)"
             let setUp = """
                 install -d -o 65534 -g 65534 \(place) \(place)/source \(place)/mount
@@ -22,9 +23,9 @@ extension CommandTests {
             let result = try shell(
                 """
                 unshare -m sh -ec '
-                    mount -t tmpfs devices /dev; mknod -m 666 /dev/null c 1 3; mknod -m \(deviceMode) /dev/fuse c 10 229
+                    mount -t tmpfs devices /dev; mknod -m 666 /dev/null c 1 3; mknod -m \(deviceMode) /dev/fuse c 10 229; \(preparing)
                     status=0; setpriv --reuid=65534 --regid=65534 --clear-groups sh -ec "$SCRIPT" || status=$?
-                    if grep \(place) /proc/mounts; then echo "left mounted"; fi
+                    if grep \(place)/mount /proc/mounts; then echo "left mounted"; fi
                     exit $status'
                 """, in: place, environment: ["COMMAND": "./passthroughfs", "SCRIPT": script])
             #expect(!result.output.contains("left mounted"), "\(result.output)")

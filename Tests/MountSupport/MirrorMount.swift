@@ -37,16 +37,19 @@ public final class MirrorMount {
     public var mirror: String { root + "/mirror" }
     public var native: String { root + "/native" }
 
-    /// - Parameter seconds: after so many the connection is aborted, so that nothing can hang for ever.
+    /// - Parameters:
+    ///   - seconds: after so many the connection is aborted, so that nothing can hang for ever.
+    ///   - prepare: a script that makes the source what it is to be, in ``root``, before it is mirrored. What it mounts there is unmounted in the end.
     public init(
         cache: PassthroughOptions.Cache = .auto, passthrough: SessionOptions.Passthrough = .require,
         locks: PassthroughOptions.Locks = .kernel, appends: PassthroughOptions.Appends = .kernel, seconds: Int = 300,
-        options change: (inout MountOptions) -> Void = { _ in }
+        prepare: String = "", options change: (inout MountOptions) -> Void = { _ in }
     ) throws {
         root = FileManager.default.temporaryDirectory.path + "/mirror-\(UUID().uuidString)"
         for name in ["source", "mirror", "native"] {
             try FileManager.default.createDirectory(atPath: "\(root)/\(name)", withIntermediateDirectories: true)
         }
+        if !prepare.isEmpty { try succeed(prepare, in: root) }
         var options = MountOptions(logger: Logger(label: "test"))
         options.session.passthrough = passthrough
         options.allowOther = true
@@ -67,6 +70,8 @@ public final class MirrorMount {
         }
         mount.wait()
         #expect(!watchdog.stop(), "the watchdog had to end it", sourceLocation: sourceLocation)
+        // Whatever is mounted there still, the innermost first: so it also ends where a test broke off.
+        _ = try? shell("for place in $(cut -d ' ' -f 2 /proc/mounts | grep \"^$PWD/\" | sort -r); do umount -l $place; done", in: root)
         try? FileManager.default.removeItem(atPath: root)
     }
 
