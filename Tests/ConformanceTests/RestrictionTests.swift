@@ -48,7 +48,7 @@ struct RestrictionTests {
         make() {
             cp /usr/bin/id $1/user; chmod 4755 $1/user; cp /usr/bin/id $1/group; chmod 2755 $1/group
             cp /bin/grep $1/capabilities; setcap cap_net_raw+ep $1/capabilities
-            mknod $1/character c 1 3; losetup -f > /dev/null; mknod $1/block b 7 0; cp /bin/true $1/program
+            mknod $1/character c 1 3; mknod $1/block b 7 $(losetup -f | tr -dc 0-9); cp /bin/true $1/program
             printf '#!/bin/sh\\necho ran\\n' > $1/script; chmod 755 $1/script; echo followed > $1/file; ln -s file $1/link
         }
         chmod 755 . source native
@@ -84,7 +84,6 @@ struct RestrictionTests {
         /// It is mounted when the mirror is there already.
         var isLate = false
         var passthrough = SessionOptions.Passthrough.require
-
 
         static let all = [
             Place(testDescription: "another filesystem", mount: "mount -t tmpfs -o $flag tmpfs $PWD/source/$flag; make source/$flag"),
