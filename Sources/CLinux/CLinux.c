@@ -3,8 +3,13 @@
 #include "CLinux.h"
 
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <linux/stat.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 // The calling thread's own mask; -1: it shares the process's.
 static _Thread_local int own_mask = -1;
@@ -67,4 +72,46 @@ int clinux_known_status(int descriptor, struct stat *status) {
         .st_ctim = {known.stx_ctime.tv_sec, known.stx_ctime.tv_nsec},
     };
     return 0;
+}
+
+static int ends_within(int process, int milliseconds) {
+    struct pollfd ended = {.fd = process, .events = POLLIN};
+    return poll(&ended, 1, milliseconds) > 0;
+}
+
+int clinux_statfs_within(const char *path, int milliseconds) {
+    struct statfs figures;
+    int process = -1;
+    // It sends no signal when it ends: the program may have children of its own to hear of.
+    struct clone_args arguments = {.flags = CLONE_PIDFD, .pidfd = (uintptr_t)&process};
+    const long child = syscall(SYS_clone3, &arguments, sizeof arguments);
+    // Some containers have no such call. Then it is waited for as long as it takes.
+    if (child < 0 && errno == ENOSYS) return statfs(path, &figures);
+    if (child < 0) return -1;
+    if (child == 0) {
+        // System calls alone: other threads' locks stay locked here. What it has open must not outlive its parent with it.
+        syscall(SYS_close_range, 0u, ~0u, 0u);
+        const long result = syscall(SYS_statfs, path, &figures);
+        for (;;) syscall(SYS_exit_group, result < 0 ? errno : 0);
+    }
+    // A signal to this thread only makes it wait no longer than it was to.
+    int has_ended = ends_within(process, milliseconds);
+    const int is_in_time = has_ended;
+    if (!has_ended) {
+        // Where a server that then was stopped has read its request already, it stays until that is answered.
+        syscall(SYS_pidfd_send_signal, process, SIGKILL, (void *)0, 0u);
+        has_ended = ends_within(process, 100);
+    }
+    siginfo_t status = {.si_status = EIO};
+    if (has_ended) waitid((idtype_t)P_PIDFD, (id_t)process, &status, WEXITED | __WALL);
+    close(process);
+    errno = is_in_time ? status.si_status : ETIMEDOUT;
+    return errno == 0 ? 0 : -1;
+}
+
+int clinux_peer_process(int socket) {
+    // `struct ucred`, which glibc hides.
+    struct { int process; uid_t user; gid_t group; } peer;
+    socklen_t size = sizeof peer;
+    return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ? -1 : peer.process;
 }

@@ -120,6 +120,9 @@ struct MountCommand: ParsableCommand {
         let logger = log.logger(verbose: verbose || debug)
         var request = request(logger)
         if debug { request.options.trace = { logger.debug("\($0)") } }
+        // First of all: what follows asks it, and the source may be the same.
+        try MountCalls.checkMountpoint(mountpoint)
+        try MountCalls.checkSource(source)
         try CheckLine.checkAccess(source)
         try Nesting.check(source: source, mountpoint: mountpoint, submounts: submounts)
 
@@ -156,7 +159,8 @@ struct MountCommand: ParsableCommand {
                     logger.warning("stats will not find this mount: \(StatsSocket.directory): \(error)")
                 }
                 logger.debug("\(mount.mountpoint) is mounted: protocol 7.\(mount.session.connection.protocolMinor), \(mount.session.connection.capabilities)")
-                if let notice { Console.complain(notice) }
+                // Who has read something wants to know where more of it would be.
+                if let notice, log.hasMessages { Console.complain(notice) }
                 isLive(log, logger, manager, "\(source) is served at \(mount.mountpoint)")
             } whenEnding: {
                 tell(logger) { () throws(Errno) in try manager?.stopping("unmounting") }

@@ -21,6 +21,7 @@ struct PassthroughCommand: ParsableCommand {
         Surroundings.settle()
         do {
             guard CommandLine.argc > 1 else { return Console.say(helpMessage()) }
+            try CommandWord.check(CommandLine.arguments[1])
             var command = try parseAsRoot()
             try command.run()
         } catch {

@@ -85,6 +85,7 @@ public final class PassthroughFS: FileSystem {
         taking given: FileDescriptor, name: String, options: PassthroughOptions, logger: Logger, policy: OpenPolicy?
     ) throws(SourceError) {
         var root = given
+        var name = name
         do throws(Errno) {
             let status = try SystemCall.status(of: root)
             guard status.st_mode & S_IFMT == S_IFDIR else { throw Errno.notDirectory }
@@ -95,7 +96,10 @@ public final class PassthroughFS: FileSystem {
             }
             let statistics = try SystemCall.statistics(of: root)
             // Files are reopened through /proc: better known to be missing now than at the first open.
-            SystemCall.close(try SystemCall.find(root))
+            do throws(Errno) { SystemCall.close(try SystemCall.find(root)) } catch {
+                if error == .noSuchFileOrDirectory { name = SourceError.processes }
+                throw error
+            }
             let relief = DescriptorRelief()
             let mounts = try SourceMounts(root: root, relief: relief, logger: logger)
             let inodes = try InodeTable(

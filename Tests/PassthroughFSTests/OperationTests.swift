@@ -24,7 +24,7 @@ private let user = Request(
         }
         let file = mirror.path("file"), missing = mirror.path("missing")
         #expect(description(file) == "\(file): not a directory (source must be one)")
-        #expect(description(missing) == "\(missing): not found (create it, or name a directory that exists; /proc must be mounted)")
+        #expect(description(missing) == "\(missing): no such directory (create it, or name one that exists)")
         #expect(
             SourceError(source: "/srv/data", cause: .permissionDenied).description
                 == "/srv/data: permission denied (run as root, or as a user who may search it)")

@@ -139,6 +139,13 @@ static inline long clinux_copy_file_range(int from, int64_t *fromOffset, int to,
     return syscall(SYS_copy_file_range, from, fromOffset, to, toOffset, length, flags);
 }
 
+// Asks the filesystem that a path is on, as statfs(2) does, in a process of its own: who asks a server that does not answer
+// may not even be killed. ETIMEDOUT after so many milliseconds. The process ends when the server answers or is gone.
+int clinux_statfs_within(const char *path, int milliseconds);
+
+// The process that a stream socket is connected to; as it was when that one began to listen.
+int clinux_peer_process(int socket);
+
 // The connection is not inherited by programs started later.
 static inline int clinux_accept(int socket) { return (int)syscall(SYS_accept4, socket, (void *)0, (void *)0, O_CLOEXEC); }
 

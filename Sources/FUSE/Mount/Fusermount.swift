@@ -50,6 +50,7 @@ enum Fusermount {
         // It opens the device as the user.
         if text.contains("/dev/fuse"), text.contains("Permission denied") { return .device(.permissionDenied) }
         if text.hasPrefix("fusermount3: ") { text.removeFirst("fusermount3: ".count) }
+        if let refusal = FusermountRefusal(text) { return MountError(target, refusal.cause, remedy: refusal.remedy, errno: refusal.errno) }
         return MountError(target, "fusermount3 refused: \(text)", remedy: "or run as root")
     }
 }

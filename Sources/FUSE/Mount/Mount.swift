@@ -146,8 +146,9 @@ public final class Mount<FS: FileSystem>: Sendable {
 
     private static func resolve(_ path: String) throws(MountError) -> String {
         do throws(Errno) {
+            // First of all: a mount that does not answer is in nobody's way then.
+            try MountCalls.checkIsServed(path)
             let target = try MountCalls.realPath(path)
-            try MountCalls.checkIsServed(target)
             guard try MountCalls.mode(of: target) & S_IFMT == S_IFDIR else { throw .notDirectory }
             return target
         } catch {
@@ -162,7 +163,7 @@ public final class Mount<FS: FileSystem>: Sendable {
 /// - Throws: ``MountError`` where no FUSE filesystem is mounted there, or it is in use.
 public func unmount(_ path: FilePath, lazily: Bool = false) throws(MountError) {
     let target: String
-    do throws(Errno) { target = try MountCalls.mountpointPath(path.string) } catch { throw .unmount(path.string, error) }
+    do throws(Errno) { target = try MountCalls.pathWithoutEntering(path) } catch { throw .unmount(path.string, error) }
     let top: MountTableEntry?
     do throws(Errno) { top = try MountTable.topmost(at: target) } catch { throw .unmount(target, error) }
     guard let top else { throw MountError(target, "nothing is mounted here") }
@@ -177,7 +178,7 @@ public func remount(_ path: FilePath, options: MountOptions) throws(MountError) 
     let target: String
     let top: MountTableEntry?
     do throws(Errno) {
-        target = try MountCalls.mountpointPath(path.string)
+        target = try MountCalls.pathWithoutEntering(path)
         top = try MountTable.topmost(at: target)
     } catch {
         throw .remount(path.string, error)

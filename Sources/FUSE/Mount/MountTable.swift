@@ -54,8 +54,7 @@ public enum MountTable {
         try entries().last { $0.mountpoint == path }
     }
 
-    /// What is mounted at a path as a user writes it. The path is followed up to its last component, but not into that:
-    /// what is mounted there may not answer.
+    /// What is mounted at a path as a user writes it, links followed. What is mounted there is not asked: it may not answer.
     public static func topmost(atMountpoint path: FilePath) throws(Errno) -> MountTableEntry? {
         try topmost(at: MountCalls.pathWithoutEntering(path))
     }
