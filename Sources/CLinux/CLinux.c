@@ -102,10 +102,10 @@ int clinux_statfs_within(const char *path, int milliseconds) {
         syscall(SYS_pidfd_send_signal, process, SIGKILL, (void *)0, 0u);
         has_ended = ends_within(process, 100);
     }
-    siginfo_t status = {.si_status = EIO};
+    siginfo_t status = {.si_code = 0};
     if (has_ended) waitid((idtype_t)P_PIDFD, (id_t)process, &status, WEXITED | __WALL);
     close(process);
-    errno = is_in_time ? status.si_status : ETIMEDOUT;
+    errno = !is_in_time ? ETIMEDOUT : status.si_code == CLD_EXITED ? status.si_status : EIO;
     return errno == 0 ? 0 : -1;
 }
 

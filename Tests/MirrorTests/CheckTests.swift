@@ -77,7 +77,7 @@ extension CommandTests {
         @Test func `a source that there is not`() throws {
             try CommandTests.withDirectory { place in
                 let result = try Background.run("\"$COMMAND\" check nowhere", in: place)
-                #expect(result.output == "passthroughfs: nowhere: not found (create it, or name a directory that exists; /proc must be mounted)\n")
+                #expect(result.output == "passthroughfs: nowhere: no such directory (create it, or name one that exists)\n")
                 #expect(result.status == 1)
             }
         }

@@ -41,10 +41,11 @@ extension CommandTests {
                     server=$("$COMMAND" stats --json mount | tr , '\\n' | sed -n 's/.*"process"://p')
                     trap 'kill -CONT $server' EXIT; \(CommandTests.stopping("$server"))
                     for path in mount link mount/; do "$COMMAND" stats $path 2>&1 | sed "s/ $server)/ SERVER)/"; done
-                    (timeout 100 "$COMMAND" mount --log log source/sub mount; echo "status $?") > first 2>&1 & first=$!
-                    (timeout 100 "$COMMAND" mount --log log source mount/sub/sub; echo "status $?") > second 2>&1 & second=$!
-                    (timeout 100 "$COMMAND" mount --log log mount other; echo "status $?") > third 2>&1 & third=$!
-                    wait $first $second $third; cat first second third; grep -c "^$PWD/" /proc/mounts || true
+                    (timeout 100 "$COMMAND" mount --log log source/sub mount || echo "status $?") > first 2>&1 & first=$!
+                    (timeout 100 "$COMMAND" mount --log log source mount/sub/sub || echo "status $?") > second 2>&1 & second=$!
+                    (timeout 100 "$COMMAND" mount --log log mount other || echo "status $?") > third 2>&1 & third=$!
+                    (timeout 100 "$COMMAND" check mount || echo "status $?") > fourth 2>&1 & fourth=$!
+                    wait $first $second $third $fourth; cat first second third fourth; grep -c "^$PWD/" /proc/mounts || true
                     timeout 100 "$COMMAND" mount -o remount,ro source link/; grep -c "$PWD/mount fuse.passthroughfs ro" /proc/mounts
                     timeout 100 "$COMMAND" unmount link/; echo "status $?"
                     """, in: place)
@@ -57,6 +58,8 @@ extension CommandTests {
                         passthroughfs: mount: the filesystem that is mounted there does not answer (\(remedy))
                         status 1
                         passthroughfs: mount/sub/sub: the filesystem that is mounted there does not answer (\(remedy))
+                        status 1
+                        passthroughfs: mount: the filesystem that is mounted there does not answer (\(remedy))
                         status 1
                         passthroughfs: mount: the filesystem that is mounted there does not answer (\(remedy))
                         status 1

@@ -26,6 +26,8 @@ private let user = Request(
         #expect(description(file) == "\(file): not a directory (source must be one)")
         #expect(description(missing) == "\(missing): no such directory (create it, or name one that exists)")
         #expect(
+            SourceError(source: SourceError.processes, cause: .noSuchFileOrDirectory).description == "/proc: not mounted (mount -t proc proc /proc)")
+        #expect(
             SourceError(source: "/srv/data", cause: .permissionDenied).description
                 == "/srv/data: permission denied (run as root, or as a user who may search it)")
     }

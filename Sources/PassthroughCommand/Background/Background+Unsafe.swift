@@ -30,10 +30,7 @@ enum Background {
     /// has told the reason of.
     static func start() throws {
         let (readEnd, writeEnd) = try FileDescriptor.pipe()
-        let program: String
-        do throws(Errno) { program = try MountCalls.realPath("/proc/self/exe") } catch {
-            throw MountError("/proc", "not mounted", remedy: "mount -t proc proc /proc", errno: error)
-        }
+        let program = try MountCalls.realPath("/proc/self/exe")
         let process = try Program.start(
             program, Array(CommandLine.arguments.dropFirst()), environment: [variable: "\(number)"],
             descriptors: [(writeEnd, number)], closingFrom: number + 1)
