@@ -140,6 +140,7 @@ struct MountCommand: ParsableCommand {
                 lockWaiters: maxThreads / 2, remembered: remember, keptBackings: keptBackings),
             logger: logger)
         request.tellOfOthersChoices(source: source, logger)
+        request.tellOfIdleWords { logger.debug("\($0)") }
         PassthroughFS.prepareProcess()
         let manager = foreground ? ServiceManager() : nil
         var served: Mount<PassthroughFS>?

@@ -27,7 +27,7 @@ struct PassthroughCommand: ParsableCommand {
             }
             guard CommandLine.argc > 1 else { return Console.say(helpMessage()) }
             try CommandWord.check(CommandLine.arguments[1])
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(OptionWords.expanded(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch {
             // ArgumentParser's own status for wrong usage is 64.

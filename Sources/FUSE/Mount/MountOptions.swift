@@ -30,6 +30,10 @@ public struct MountOptions: Sendable {
     /// The kernel does nothing about it in a FUSE filesystem.
     public var dirsync = false
 
+    /// What SELinux is to take the files for, by the names `context`, `fscontext`, `defcontext` and `rootcontext` of `mount(8)`.
+    /// Kernels without it refuse them.
+    public var securityLabels: [String: String] = [:]
+
     /// Called with a line for each message between kernel and filesystem, as ``TracedDevice`` describes them: on the thread
     /// that has the message in hand, from several at once. Nil, the default, costs nothing.
     public var trace: (@Sendable (String) -> Void)?
@@ -43,7 +47,10 @@ public struct MountOptions: Sendable {
 extension MountOptions {
     /// Opens `/dev/fuse` and mounts it on a directory: by itself as root, by `fusermount3` as another user.
     func mount(at target: String) throws(MountError) -> FileDescriptor {
-        guard MountCalls.effectiveUser == 0 else { return try Fusermount.mount(at: target, options: self) }
+        guard MountCalls.effectiveUser == 0 else {
+            try checkLabels(target)
+            return try Fusermount.mount(at: target, options: self)
+        }
         let device: FileDescriptor
         do throws(Errno) { device = try DeviceFile.open() } catch { throw .device(error) }
         do throws(Errno) { try mount(device, at: target) } catch {
@@ -71,6 +78,7 @@ extension MountOptions {
         var data = "fd=\(device.rawValue),rootmode=40000,user_id=\(MountCalls.user),group_id=\(MountCalls.group)"
         if defaultPermissions { data += ",default_permissions" }
         if allowOther { data += ",allow_other" }
+        data += labelData
         let type = subtype.map { "fuse.\($0)" } ?? "fuse"
         try MountCalls.mount(source, at: target, type: type, flags: UInt(flags), data: data)
     }
