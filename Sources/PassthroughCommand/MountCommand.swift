@@ -47,6 +47,11 @@ struct MountCommand: ParsableCommand {
     @Option(help: "Whether the kernel reads and writes the files itself: auto (where it can), off, require.")
     var passthrough: SessionOptions.Passthrough = .auto
 
+    @Option(help: ArgumentHelp(
+        "How deeply files that are passed through may be stacked: 1, or 2 for a source that is itself stacked, as overlayfs is; then nothing can be stacked on the mount. As the source needs it, unless given.",
+        valueName: "1|2"))
+    var stackDepth: Int?
+
     @Option(help: "What is mounted within the source: cross (show it), refuse (show the directories that it is mounted on).")
     var submounts: PassthroughOptions.Submounts = .cross
 
@@ -74,6 +79,7 @@ struct MountCommand: ParsableCommand {
 
     func validate() throws {
         guard threads.map({ 1...1024 ~= $0 }) ?? true else { throw ValidationError("--threads takes a number from 1 to 1024") }
+        guard stackDepth.map({ 1...2 ~= $0 }) ?? true else { throw ValidationError("--stack-depth takes 1 or 2") }
         guard 1...1024 ~= maxThreads else { throw ValidationError("--max-threads takes a number from 1 to 1024") }
         guard 0...(1 << 26) ~= remember else { throw ValidationError("--remember takes a number from 0 to \(1 << 26)") }
         guard 0...(1 << 20) ~= keptBackings else { throw ValidationError("--kept-backings takes a number from 0 to \(1 << 20)") }
@@ -98,6 +104,7 @@ struct MountCommand: ParsableCommand {
         mountOptions.threads = ThreadLimits(
             initial: threads ?? min(ThreadLimits.processorCount, maxThreads), maximum: maxThreads)
         mountOptions.session.passthrough = passthrough
+        mountOptions.session.maxStackDepth = stackDepth.map { UInt32($0) }
         // The name that people see is where the files are, in full: it is looked at from anywhere.
         mountOptions.source = FilePath(source).isAbsolute ? source : (try? MountCalls.realPath(source)) ?? source
         var request = MountRequest(mountOptions)

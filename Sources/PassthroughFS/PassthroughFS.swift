@@ -34,8 +34,12 @@ public final class PassthroughFS: FileSystem {
     let relief: DescriptorRelief
     let credentials: Credentials
     let policy: OpenPolicy?
+    let logger: Logger
     /// The device that the source is on.
     let device: UInt64
+    /// How deeply files are stacked where they are passed through: 2 where the source's filesystem is stacked on another one
+    /// itself. C counterpart: `max_stack_depth`.
+    public let stackDepth: UInt32
     /// Whether closing a file that was written can report nothing, on that device.
     let closesSilently: Bool
     /// Whether this connection can pass files through.
@@ -100,13 +104,15 @@ public final class PassthroughFS: FileSystem {
             let mounts = try SourceMounts(root: root, relief: relief, logger: logger)
             let inodes = try InodeTable(
                 root: root, device: UInt64(status.st_dev), inode: UInt64(status.st_ino), mounts: mounts,
-                remembered: options.remembered, relief: relief)
+                remembered: options.remembered, forgetsIdle: options.cache != .always, relief: relief)
+            inodes.idlePeriod = options.idlePeriod
             openFiles = try OpenFiles(of: inodes, relief: relief)
             numbers = try InodeNumbers(source: UInt64(status.st_dev))
             self.relief = relief
             self.mounts = mounts
             self.inodes = inodes
             device = UInt64(status.st_dev)
+            stackDepth = PassthroughFS.isStacked(type: Int64(truncatingIfNeeded: statistics.f_type)) ? 2 : 1
             closesSilently = PassthroughFS.hasNoFlush(type: Int64(truncatingIfNeeded: statistics.f_type))
         } catch {
             SystemCall.close(root)
@@ -116,6 +122,7 @@ public final class PassthroughFS: FileSystem {
         locks = options.locks == .source ? SourceLocks(waiterLimit: options.lockWaiters) : nil
         self.options = options
         self.policy = policy
+        self.logger = logger
         passesThrough = Atomic(options.passthrough)
         // Each registration is an open file of the system's, though no descriptor.
         relief.add { [weak self] count in self?.handedOver.withLock { $0 }?.relieve(count) ?? 0 }
@@ -125,10 +132,14 @@ public final class PassthroughFS: FileSystem {
     /// Whether inodes are held by file handle, or each by a descriptor, and why.
     public var handleSupport: HandleSupport { mounts.support }
 
+    /// How many descriptors this process has open, whoever opened them.
+    public static var openDescriptors: Int { DescriptorBudget.openDescriptors }
+
     private func setDescriptorLimits() {
         let budget = DescriptorBudget()
         inodes.descriptorLimit = budget.inodes
         inodes.keptLimit = budget.nameless
+        inodes.bareLimit = budget.inodes + budget.nameless
         // The rest is for whatever else the process maps.
         inodes.anchorLimit = SystemCall.mappingLimit / 2
         openFiles.descriptorLimit = budget.openFiles
@@ -140,10 +151,14 @@ public final class PassthroughFS: FileSystem {
         [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010].contains(type & 0xffff_ffff)
     }
 
+    /// Filesystems that are stacked on others. Their f_type, from `linux/magic.h`: overlayfs, eCryptfs.
+    private static func isStacked(type: Int64) -> Bool { [0x794c_7630, 0xf15f].contains(type & 0xffff_ffff) }
+
     public func start(_ connection: Connection) {
         mounts.tell()
         handedOver.withLock { $0 = connection.backings }
         ownDevice.store(connection.device ?? 0, ordering: .relaxed)
+        inodes.kernel = KernelMemory(connection, logger: logger)
         // The limit may have been raised since.
         setDescriptorLimits()
         // Where the kernel takes no files, an open is answered as it should go without: with `none`, uncached.
@@ -153,6 +168,7 @@ public final class PassthroughFS: FileSystem {
     /// Closes everything that the kernel left open. Every node is stale afterwards.
     public func stop() {
         handedOver.withLock { $0 = nil }
+        inodes.kernel = nil
         openFiles.closeAll()
         locks?.closeAll()
         inodes.closeAll()

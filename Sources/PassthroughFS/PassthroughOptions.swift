@@ -63,12 +63,16 @@ public struct PassthroughOptions: Hashable, Sendable {
     public var keptBackings: Int
     /// For how long at the most; nil: without limit.
     public var keptFor: Duration?
+    /// For how long something is held that nobody uses: a descriptor, which keeps the space of a file that others remove; and
+    /// what the kernel remembers of inodes on a mount within the source, which keeps that from being unmounted (from Linux 6.18
+    /// on). A thread looks after it twice in that time, as long as anything is held.
+    public var idleFor: Duration
 
     public init(
         cache: Cache = .auto, passthrough: Bool = true, submounts: Submounts = .cross,
         locks: Locks = .kernel, appends: Appends = .kernel, securityContexts: Bool = false, lockWaiters: Int = 128,
         remembered: Int = PassthroughOptions.defaultRemembered, keptBackings: Int = PassthroughOptions.defaultKeptBackings,
-        keptFor: Duration? = .seconds(10)
+        keptFor: Duration? = .seconds(10), idleFor: Duration = .seconds(6)
     ) {
         self.cache = cache
         self.passthrough = passthrough
@@ -80,6 +84,13 @@ public struct PassthroughOptions: Hashable, Sendable {
         self.remembered = remembered
         self.keptBackings = keptBackings
         self.keptFor = keptFor
+        self.idleFor = idleFor
+    }
+
+    /// In milliseconds, how often to look for what is not used; a day at the most.
+    var idlePeriod: Int {
+        let time = min(max(idleFor, .zero), .seconds(86400)).components
+        return max(1, Int(time.seconds) * 500 + Int(time.attoseconds / 2_000_000_000_000_000))
     }
 
     /// 16,384: some two mebibytes.

@@ -27,9 +27,14 @@ public struct BackingOptions: Sendable {
     /// For how long one stays registered at the most. It holds the source's file system busy, and the space of a file
     /// that others remove: nobody tells the kernel or the filesystem of that. nil: without limit. A century at the most.
     public var keptFor: Duration? { didSet { keptFor = Self.bounded(keptFor) } }
+    /// How deeply backing files may be stacked: 1 takes files of ordinary filesystems; 2 also those of a filesystem that is
+    /// itself stacked on another, as overlayfs is, but then nothing can be stacked on this mount. For the whole connection;
+    /// ``SessionOptions/maxStackDepth`` decides otherwise. C counterpart: `max_stack_depth`.
+    public var stackDepth: UInt32
 
-    public init(ids: IDs = .allocated, kept: Int = 0, keptFor: Duration? = .seconds(10)) {
+    public init(ids: IDs = .allocated, kept: Int = 0, keptFor: Duration? = .seconds(10), stackDepth: UInt32 = 1) {
         self.ids = ids
+        self.stackDepth = stackDepth
         self.kept = max(0, kept)
         self.keptFor = Self.bounded(keptFor)
     }

@@ -116,7 +116,7 @@ extension Errno {
     var refusal: (cause: String, remedy: String?) {
         switch self {
         case .tooManySymbolicLinkLevels:
-            ("its filesystem is stacked on another one, as overlayfs is", "mirror the directory that it is stacked on")
+            ("its filesystem is stacked on others, as overlayfs is", "a stack depth of 2 may help; or mirror the directory that it is stacked on")
         case .resourceTemporarilyUnavailable: ("it found no free id in \(KernelAllocatedIDs().attempts) attempts", nil)
         default: (description, nil)
         }

@@ -56,9 +56,7 @@ final class InodeBackings: Sendable {
     let isOff: Atomic<Bool>
     let counters = BackingCounters()
     let reports = Mutex(BackingReports())
-    let expiry = Mutex(ExpiryState())
-    let isWatched = Atomic(false)
-    let bell = Bell()
+    let watch = Watch()
     let now: @Sendable () -> UInt64
 
     /// - Parameters:

@@ -8,6 +8,7 @@ import SystemPackage
 struct Handshake {
     let wanted: Capabilities
     let options: SessionOptions
+    let stackDepth: UInt32
 
     /// What came out of it.
     struct Agreed {
@@ -15,12 +16,16 @@ struct Handshake {
         var offered: Capabilities
         var capabilities: Capabilities
         var maxWrite: Int
+        /// How deeply backing files may be stacked; 0 where there are none.
+        var stackDepth: UInt32 = 0
     }
 
     /// What the session needs for itself, whatever the filesystem: the flags' second word, and large messages.
     static let ownCapabilities: Capabilities = [.initExt, .bigWrites, .maxPages, .asyncRead, .parallelDirops]
 
-    init(wanted: Capabilities, options: SessionOptions) {
+    init(wanted: Capabilities, options: SessionOptions, stackDepth: UInt32 = 1) {
+        // Anything else would make the kernel drop passthrough without a word (`process_init_reply`).
+        self.stackDepth = min(max(stackDepth, 1), 2)
         var wanted = wanted.union(Self.ownCapabilities)
         if options.passthrough != .off {
             wanted.insert(.passthrough)
@@ -101,7 +106,8 @@ struct Handshake {
         answer.max_write = UInt32(agreed.maxWrite)
         answer.time_gran = 1
         answer.max_pages = UInt16(agreed.maxWrite / pageSize)
-        if agreed.capabilities.contains(.passthrough) { answer.max_stack_depth = options.maxStackDepth }
+        if agreed.capabilities.contains(.passthrough) { agreed.stackDepth = stackDepth }
+        answer.max_stack_depth = agreed.stackDepth
         return (try? output.append(answer)) == nil ? .refused(.notAnInit) : .agreed(agreed)
     }
 }

@@ -43,19 +43,23 @@ public final class Session<FS: FileSystem>: Sendable {
         _ fileSystem: FS, device: any Device, lane: any Lane, options: SessionOptions = SessionOptions(),
         mountedAs deviceNumber: UInt64? = nil
     ) throws(SessionError) {
-        let agreed = try Handshake(wanted: fileSystem.capabilities, options: options).run(on: lane)
+        let backingOptions = fileSystem.backings
+        let agreed = try Handshake(
+            wanted: fileSystem.capabilities, options: options, stackDepth: options.maxStackDepth ?? backingOptions.stackDepth
+        ).run(on: lane)
         self.fileSystem = fileSystem
         logger = options.logger
         counters = SessionCounters()
         features = ProtocolFeatures(minor: agreed.minor, flags: agreed.capabilities)
         let probe = PassthroughProbe(device, wanted: options.passthrough, agreed: agreed)
-        backings = InodeBackings(device, calls: probe.calls, options: fileSystem.backings, logger: options.logger)
+        backings = InodeBackings(device, calls: probe.calls, options: backingOptions, logger: options.logger)
         let link = SessionLink()
         interrupts = Interrupts(signal: options.preparedSignal(), logger: options.logger) { link.session?.interrupted($0) }
         let notifier = Notifier(device, agreed, interrupts, options.logger)
         connection = Connection(
             protocolMinor: agreed.minor, capabilities: agreed.capabilities, offered: agreed.offered,
-            maxWrite: agreed.maxWrite, passthrough: probe.state, backingDialect: probe.calls?.dialect,
+            maxWrite: agreed.maxWrite, passthrough: probe.state,
+            stackDepth: probe.calls == nil ? 0 : Int(agreed.stackDepth), backingDialect: probe.calls?.dialect,
             backings: Backings(inodes: backings), device: deviceNumber, notifier: notifier, link: link, interrupts: interrupts)
         if case .unavailable(let reason, let remedy) = probe.state, options.passthrough == .require {
             throw .passthroughUnavailable(reason: reason, remedy: remedy)
@@ -196,9 +200,9 @@ public struct SessionOptions: Sendable {
     }
 
     public var passthrough: Passthrough = .auto
-    /// How deeply backing files may be stacked: 1 takes files of ordinary filesystems; 2 also those of an overlayfs, but
-    /// then nothing can be stacked on this mount. C counterpart: `max_stack_depth`.
-    public var maxStackDepth: UInt32 = 1
+    /// How deeply backing files may be stacked, 1 or 2; nil, the default, for what the filesystem says
+    /// (``BackingOptions/stackDepth``). C counterpart: `max_stack_depth`.
+    public var maxStackDepth: UInt32?
     /// Background requests (readahead, writeback) that the kernel may have under way. C counterpart: `max_background`.
     public var maxBackground: UInt16 = 64
     /// The signal that makes a blocking system call of a method return EINTR when the caller of its request wants to give
