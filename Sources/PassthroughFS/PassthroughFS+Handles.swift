@@ -30,7 +30,7 @@ extension PassthroughFS {
     /// What users see of an inode.
     func shown(_ status: stat) -> Attributes {
         var attributes = Attributes(status)
-        attributes.inode = numbers.shown(UInt64(status.st_ino), on: UInt64(status.st_dev))
+        attributes.inode = devices.shown(UInt64(status.st_ino), on: UInt64(status.st_dev))
         return attributes
     }
 

@@ -49,6 +49,7 @@ extension PassthroughFS {
 
     /// As above, for what is known of it already.
     private func entry(taking found: FileDescriptor, _ status: stat) throws(Errno) -> Entry {
+        devices.learn(UInt64(status.st_dev), from: found)
         let handle: InodeHandle
         do {
             handle = try self.handle(of: found, status)

@@ -99,10 +99,14 @@ extension PassthroughFS {
     ) throws(Errno) -> Opened {
         let io: Opened.IO
         var holdsInode = false
+        let traits = devices.traits(of: inode.device)
         switch decision {
         case .deny(let error):
             SystemCall.close(file)
             throw error
+        // Its size says nothing, and what was read before says nothing of what would be read now; nor does the kernel pass
+        // such files through.
+        case .passThrough where traits.contains(.isGenerated), .throughDaemon where traits.contains(.isGenerated): io = .direct
         // The inode is held until the session has used the descriptor. `O_PATH`, for a writable one
         // kept by the kernel would make running the source's file fail with ETXTBSY, and a remount read-only with EBUSY.
         case .passThrough:
@@ -117,8 +121,8 @@ extension PassthroughFS {
         }
         // Right without FLUSH: where nothing was written nothing can fail to be, and where the source's filesystem has no
         // flush of its own, close(2) reports nothing natively either. POSIX locks that are the kernel's it drops without
-        // asking; of those on the source it tells by FLUSH. Filesystems mounted within the source are asked: who knows what they are.
-        let isSilent = open.accessMode == .readOnly || closesSilently && inode.device == device
+        // asking; of those on the source it tells by FLUSH.
+        let isSilent = open.accessMode == .readOnly || traits.contains(.closesSilently)
         // Evicting is a close: where that can report an error, which is to be the user's, it must not be done early.
         let handle = try openFiles.insert(
             file, .file, of: node, flags: sourceFlags(open) & ~O_TRUNC, kept: !mayOpenAgain || !isSilent,

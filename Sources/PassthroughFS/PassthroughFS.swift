@@ -30,7 +30,7 @@ public final class PassthroughFS: FileSystem {
     /// nil where the kernel keeps the locks.
     let locks: SourceLocks?
     let mounts: SourceMounts
-    let numbers: InodeNumbers
+    let devices: SourceDevices
     let relief: DescriptorRelief
     let credentials: Credentials
     let policy: OpenPolicy?
@@ -40,8 +40,6 @@ public final class PassthroughFS: FileSystem {
     /// How deeply files are stacked where they are passed through: 2 where the source's filesystem is stacked on another one
     /// itself. C counterpart: `max_stack_depth`.
     public let stackDepth: UInt32
-    /// Whether closing a file that was written can report nothing, on that device.
-    let closesSilently: Bool
     /// Whether this connection can pass files through.
     private let passesThrough: Atomic<Bool>
     /// What the kernel has been handed; from the start of the connection to its end.
@@ -107,13 +105,13 @@ public final class PassthroughFS: FileSystem {
                 remembered: options.remembered, forgetsIdle: options.cache != .always, relief: relief)
             inodes.idlePeriod = options.idlePeriod
             openFiles = try OpenFiles(of: inodes, relief: relief)
-            numbers = try InodeNumbers(source: UInt64(status.st_dev))
+            let traits = SourceDevices.Traits(type: Int64(truncatingIfNeeded: statistics.f_type))
+            devices = try SourceDevices(source: UInt64(status.st_dev), traits: traits)
             self.relief = relief
             self.mounts = mounts
             self.inodes = inodes
             device = UInt64(status.st_dev)
-            stackDepth = PassthroughFS.isStacked(type: Int64(truncatingIfNeeded: statistics.f_type)) ? 2 : 1
-            closesSilently = PassthroughFS.hasNoFlush(type: Int64(truncatingIfNeeded: statistics.f_type))
+            stackDepth = traits.contains(.isStacked) ? 2 : 1
         } catch {
             SystemCall.close(root)
             throw SourceError(source: name, cause: error)
@@ -145,17 +143,11 @@ public final class PassthroughFS: FileSystem {
         openFiles.descriptorLimit = budget.openFiles
     }
 
-    /// Filesystems whose `close(2)` never reports anything: they have no `flush` of their own in Linux. Their f_type, from
-    /// `linux/magic.h`: ext2 to ext4, XFS, btrfs, tmpfs, F2FS.
-    private static func hasNoFlush(type: Int64) -> Bool {
-        [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010].contains(type & 0xffff_ffff)
-    }
-
-    /// Filesystems that are stacked on others. Their f_type, from `linux/magic.h`: overlayfs, eCryptfs.
-    private static func isStacked(type: Int64) -> Bool { [0x794c_7630, 0xf15f].contains(type & 0xffff_ffff) }
-
     public func start(_ connection: Connection) {
         mounts.tell()
+        if options.passthrough, devices.sourceTraits.contains(.isGenerated) {
+            logger.notice("the source is procfs, sysfs or one of their like: what its files hold is made when it is read, so each read goes through the daemon")
+        }
         handedOver.withLock { $0 = connection.backings }
         ownDevice.store(connection.device ?? 0, ordering: .relaxed)
         inodes.kernel = KernelMemory(connection, logger: logger)
