@@ -4,6 +4,8 @@
 
 #include <linux/capability.h>
 #include <linux/stat.h>
+#include <signal.h>
+#include <time.h>
 #include <sys/sysmacros.h>
 
 // The calling thread's own mask; -1: it shares the process's.
@@ -67,4 +69,40 @@ int clinux_known_status(int descriptor, struct stat *status) {
         .st_ctim = {known.stx_ctime.tv_sec, known.stx_ctime.tv_nsec},
     };
     return 0;
+}
+
+int clinux_device_minor(int descriptor) {
+    struct statx status;
+    const int flags = CLINUX_AT_EMPTY_PATH | CLINUX_AT_STATX_DONT_SYNC;
+    return syscall(SYS_statx, descriptor, "", flags, 0, &status) < 0 ? -1 : (int)status.stx_dev_minor;
+}
+
+int clinux_try_lease(int descriptor) {
+    // F_SETSIG, F_SETOWN_EX (with a struct f_owner_ex: F_OWNER_TID, the thread) and F_SETLEASE of linux/fcntl.h.
+    enum { SET_SIGNAL = 10, SET_OWNER = 15, SET_LEASE = 1024 };
+    const int owner[2] = {0, clinux_gettid()};
+    // Any signal would do: it goes to this thread alone, which has it blocked and takes it away. With F_SETSIG it names the
+    // descriptor.
+    const int signal = SIGIO;
+    const uint64_t set = 1ull << (signal - 1);
+    uint64_t before;
+    if (clinux_sigprocmask(CLINUX_SIG_BLOCK, set, &before) < 0) return -1;
+    int result = (int)syscall(SYS_fcntl, descriptor, SET_SIGNAL, signal);
+    if (result == 0) result = (int)syscall(SYS_fcntl, descriptor, SET_OWNER, owner);
+    if (result == 0) result = (int)syscall(SYS_fcntl, descriptor, SET_LEASE, F_RDLCK);
+    const int error = errno;
+    if (result == 0) {
+        (void)syscall(SYS_fcntl, descriptor, SET_LEASE, F_UNLCK);
+        // Whoever broke the lease sent the signal before it was given back. What waits for this thread comes before what
+        // waits for the process, and one of a kind waits at the most: so the first one tells.
+        const struct timespec now = {0, 0};
+        siginfo_t info;
+        const long got = syscall(SYS_rt_sigtimedwait, &set, &info, &now, sizeof set);
+        const int isOwn = got == signal && info.si_code > 0 && info.si_fd == descriptor;
+        // Somebody else's goes back to where it came from.
+        if (got == signal && !isOwn) (void)syscall(SYS_rt_sigqueueinfo, syscall(SYS_getpid), signal, &info);
+    }
+    clinux_sigprocmask(CLINUX_SIG_SETMASK, before, NULL);
+    errno = error;
+    return result;
 }

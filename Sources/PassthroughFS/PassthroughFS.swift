@@ -84,20 +84,24 @@ public final class PassthroughFS: FileSystem {
     private init(
         taking given: FileDescriptor, name: String, options: PassthroughOptions, logger: Logger, policy: OpenPolicy?
     ) throws(SourceError) {
-        var root = given
+        // Closed here, until the table of inodes takes it over.
+        var owned: FileDescriptor? = given
         do throws(Errno) {
+            var root = given
             let status = try SystemCall.status(of: root)
             guard status.st_mode & S_IFMT == S_IFDIR else { throw Errno.notDirectory }
             // Without CAP_SYS_ADMIN each lookup sees to it.
             if options.submounts == .refuse, let clone = try? SystemCall.cloneMount(of: root) {
                 SystemCall.close(root)
                 root = clone
+                owned = clone
             }
             let statistics = try SystemCall.statistics(of: root)
             // Files are reopened through /proc: better known to be missing now than at the first open.
             SystemCall.close(try SystemCall.find(root))
             let relief = DescriptorRelief()
             let mounts = try SourceMounts(root: root, relief: relief, logger: logger)
+            owned = nil
             let inodes = try InodeTable(
                 root: root, device: UInt64(status.st_dev), inode: UInt64(status.st_ino), mounts: mounts,
                 remembered: options.remembered, relief: relief)
@@ -109,7 +113,7 @@ public final class PassthroughFS: FileSystem {
             device = UInt64(status.st_dev)
             closesSilently = PassthroughFS.hasNoFlush(type: Int64(truncatingIfNeeded: statistics.f_type))
         } catch {
-            SystemCall.close(root)
+            if let owned { SystemCall.close(owned) }
             throw SourceError(source: name, cause: error)
         }
         credentials = Credentials()

@@ -155,9 +155,9 @@ int clinux_birth_time(int descriptor, int64_t *seconds, uint32_t *nanoseconds);
 // path (`vfs_fstatat` in Linux).
 int clinux_known_status(int descriptor, struct stat *status);
 
-// F_SETLEASE and F_SETSIG of linux/fcntl.h.
-static inline int clinux_setlease(int descriptor, int type) { return (int)syscall(SYS_fcntl, descriptor, 1024, type); }
-static inline int clinux_setsig(int descriptor, int signal) { return (int)syscall(SYS_fcntl, descriptor, 10, signal); }
+// Takes a lease for reading on an open file, and gives it back. The signal by which the kernel tells that somebody waits for
+// that reaches nobody.
+int clinux_try_lease(int descriptor);
 
 // Locks of open file descriptions, of linux/fcntl.h: one that is in the way, locking, locking after a wait.
 enum { CLINUX_OFD_GETLK = 36, CLINUX_OFD_SETLK = 37, CLINUX_OFD_SETLKW = 38 };
@@ -222,6 +222,23 @@ static inline int clinux_make_private(int mount) {
     uint64_t attributes[4] = {0, 0, 1 << 18, 0};
     return (int)syscall(442 /* mount_setattr */, mount, "", CLINUX_AT_EMPTY_PATH, attributes, sizeof attributes);
 }
+
+// A filesystem that is set up option by option, mounted nowhere, and then put into the tree (Linux 5.2).
+enum { CLINUX_FSCONFIG_SET_FLAG = 0, CLINUX_FSCONFIG_SET_STRING = 1, CLINUX_FSCONFIG_CMD_CREATE = 6 };
+
+static inline int clinux_fsopen(const char *type) { return (int)syscall(430 /* fsopen */, type, 1 /* FSOPEN_CLOEXEC */); }
+static inline int clinux_fsconfig(int context, int command, const char *key, const char *value) {
+    return (int)syscall(431 /* fsconfig */, context, command, key, value, 0);
+}
+static inline int clinux_fsmount(int context, uint64_t attributes) {
+    return (int)syscall(432 /* fsmount */, context, 1 /* FSMOUNT_CLOEXEC */, (unsigned)attributes);
+}
+// The target's automounts are followed, as mount(2) does.
+static inline int clinux_attach(int mount, const char *target) {
+    return (int)syscall(429 /* move_mount */, mount, "", CLINUX_AT_FDCWD, target, 0x24 /* MOVE_MOUNT_F_EMPTY_PATH, T_AUTOMOUNTS */);
+}
+// The minor number of the device that something open is on. Nobody is asked for it, nor has to be allowed in.
+int clinux_device_minor(int descriptor);
 
 // Of glibc 2.34, for _GNU_SOURCE alone. Returns an error number.
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int);

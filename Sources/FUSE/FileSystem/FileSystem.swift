@@ -19,8 +19,8 @@ public import SystemPackage
 ///
 /// C counterpart: `struct fuse_lowlevel_ops` of libfuse.
 public protocol FileSystem: Sendable {
-    /// What to ask the kernel for beyond what the session needs itself. What it grants is in
-    /// ``Connection/capabilities``.
+    /// What to ask the kernel for beyond what the session needs itself. What is granted is in ``Connection/capabilities``; what
+    /// is not, because the kernel or this library does not do it, in ``Connection/missing``.
     var capabilities: Capabilities { get }
 
     /// How files that are handed to the kernel are numbered and kept. Asked once, before ``start(_:)``.

@@ -13,6 +13,8 @@ public struct Connection: Sendable {
     public let capabilities: Capabilities
     /// What the kernel offered.
     public let offered: Capabilities
+    /// What the filesystem asked for and has not got, and why.
+    public let missing: [MissingCapability]
     /// The most data that one write carries, in bytes.
     public let maxWrite: Int
     /// Whether the kernel takes backing files, and why not.

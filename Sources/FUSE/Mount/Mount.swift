@@ -17,7 +17,7 @@ public final class Mount<FS: FileSystem>: Sendable {
     /// The connection's number in `/sys/fs/fuse/connections`.
     public let connectionNumber: Int
     let pool: WorkerPool<FS>
-    private let file: DeviceFile
+    let file: DeviceFile
 
     /// Mounts, agrees with the kernel on how to talk, and starts serving.
     ///
@@ -26,12 +26,12 @@ public final class Mount<FS: FileSystem>: Sendable {
     /// - Throws: ``MountError`` with what stood against it; nothing is mounted then.
     public init(_ fileSystem: FS, at path: FilePath, options: MountOptions = MountOptions()) throws(MountError) {
         let target = try Self.resolve(path.string)
-        let file = DeviceFile(owning: try options.mount(at: target), logger: options.session.logger)
-        let number = try Self.connectionNumber(at: target)
+        let mounted = try options.mount(at: target)
+        let (file, number) = (DeviceFile(owning: mounted.device, logger: options.session.logger), mounted.connection)
         do {
             let (device, lane) = try Self.traced(file, options.trace)
             session = try Session(
-                fileSystem, device: device, lane: lane, options: options.session, mountedAs: MountCalls.deviceNumber(0, number))
+                fileSystem, device: device, lane: lane, options: options.forSession, mountedAs: MountCalls.deviceNumber(0, number))
             pool = try WorkerPool(session, device: device, limits: options.threads)
             try pool.start(lane)
             mountpoint = target
@@ -44,19 +44,6 @@ public final class Mount<FS: FileSystem>: Sendable {
             if isOnTop { try? MountCalls.unmountAsAnyone(target, flags: CLINUX_MNT_DETACH) }
             throw error as? MountError ?? MountError(target, "\(error)", errno: error as? Errno)
         }
-    }
-
-    /// The number of what was just mounted there. The connection's folder in fusectl has the mount's minor device number for
-    /// its name.
-    private static func connectionNumber(at target: String) throws(MountError) -> Int {
-        let top: MountTableEntry?
-        do throws(Errno) { top = try MountTable.topmost(at: target) } catch {
-            // All that is known is that something was mounted.
-            try? MountCalls.unmountAsAnyone(target, flags: CLINUX_MNT_DETACH)
-            throw MountError(target, "the mounts cannot be listed: /proc/self/mountinfo: \(error)", remedy: "mount /proc", errno: error)
-        }
-        guard let number = top?.connection else { throw MountError(target, "unmounted by somebody as soon as it was mounted") }
-        return number
     }
 
     /// The device and its first lane, with their messages shown where that is wanted.

@@ -41,16 +41,29 @@ public struct MountOptions: Sendable {
 }
 
 extension MountOptions {
+    /// The session's own, and what it has to know of the mount.
+    var forSession: SessionOptions {
+        var options = session
+        options.defaultPermissions = defaultPermissions
+        return options
+    }
+
     /// Opens `/dev/fuse` and mounts it on a directory: by itself as root, by `fusermount3` as another user.
-    func mount(at target: String) throws(MountError) -> FileDescriptor {
+    func mount(at target: String) throws(MountError) -> Mounted {
         guard MountCalls.effectiveUser == 0 else { return try Fusermount.mount(at: target, options: self) }
         let device: FileDescriptor
         do throws(Errno) { device = try DeviceFile.open() } catch { throw .device(error) }
-        do throws(Errno) { try mount(device, at: target) } catch {
+        do {
+            if DetachedMount.canBeNamed(source) {
+                return Mounted(device: device, connection: try DetachedMount(device, self).attach(at: target))
+            }
+            let tag = MountTag()
+            try mount(device, at: target, tag)
+            return Mounted(device: device, connection: try tag.connection(of: device, at: target))
+        } catch {
             try? device.close()
-            throw .mountpoint(target, error)
+            throw error as? MountError ?? .mountpoint(target, error as? Errno ?? .ioError)
         }
-        return device
     }
 
     /// As `mount(2)` takes them.
@@ -66,9 +79,9 @@ extension MountOptions {
         return flags
     }
 
-    /// Mounts an opened `/dev/fuse` on a directory. Source of the option names: `fuse_fs_parameters` in Linux.
-    func mount(_ device: FileDescriptor, at target: String) throws(Errno) {
-        var data = "fd=\(device.rawValue),rootmode=40000,user_id=\(MountCalls.user),group_id=\(MountCalls.group)"
+    /// Mounts an opened `/dev/fuse` on a directory, by `mount(2)`. Source of the option names: `fuse_fs_parameters` in Linux.
+    private func mount(_ device: FileDescriptor, at target: String, _ tag: MountTag) throws(Errno) {
+        var data = "fd=\(device.rawValue),rootmode=40000,user_id=\(MountCalls.user),group_id=\(MountCalls.group),\(tag.option)"
         if defaultPermissions { data += ",default_permissions" }
         if allowOther { data += ",allow_other" }
         let type = subtype.map { "fuse.\($0)" } ?? "fuse"

@@ -11,6 +11,8 @@ public struct MountTableEntry: Hashable, Sendable {
     /// As `fuse.passthroughfs`.
     public let type: String
     public let source: String
+    /// The filesystem's own options, as `rw,user_id=0,group_id=0`.
+    let options: String
 
     public var isFUSE: Bool { type == "fuse" || type.hasPrefix("fuse.") || type == "fuseblk" }
 
@@ -24,6 +26,7 @@ public struct MountTableEntry: Hashable, Sendable {
         mountpoint = Self.unescape(fields[4])
         type = String(fields[separator + 1])
         source = Self.unescape(fields[separator + 2])
+        options = separator + 3 < fields.count ? String(fields[separator + 3]) : ""
     }
 
     /// The kernel writes white space and backslashes as three octal digits.
@@ -60,7 +63,7 @@ public enum MountTable {
         try topmost(at: MountCalls.pathWithoutEntering(path))
     }
 
-    private static func contents(of path: FilePath) throws(Errno) -> String {
+    static func contents(of path: FilePath) throws(Errno) -> String {
         do {
             let file = try FileDescriptor.open(path, .readOnly)
             defer { try? file.close() }

@@ -31,7 +31,7 @@ import Synchronization
 final class Hand: Sendable {
     let lane: any Lane
     /// The kernel's number of the thread.
-    private let thread: Int32
+    let thread: Int32
     /// The `unique` of the request in hand; 0 for none, as no request has that.
     private let request = Atomic<UInt64>(0)
     private let isAimedAt = Atomic<Bool>(false)
@@ -46,8 +46,6 @@ final class Hand: Sendable {
         self.lane = lane
         thread = clinux_gettid()
     }
-
-    var isOfThisThread: Bool { thread == clinux_gettid() }
 
     func holds(_ unique: UInt64) -> Bool { request.load(ordering: .relaxed) == unique }
 

@@ -13,6 +13,7 @@
 import FUSEWire
 import Glibc
 public import Logging
+import Synchronization
 public import SystemPackage
 
 /// Serves one filesystem on one connection to a kernel.
@@ -29,6 +30,7 @@ public final class Session<FS: FileSystem>: Sendable {
     let interrupts: Interrupts
     /// Passed by everyone but workers who calls the filesystem.
     let gate = Gate()
+    private let hasEnded = Atomic(false)
 
     /// Answers the kernel's INIT, and starts the filesystem.
     ///
@@ -55,23 +57,23 @@ public final class Session<FS: FileSystem>: Sendable {
         let notifier = Notifier(device, agreed, interrupts, options.logger)
         connection = Connection(
             protocolMinor: agreed.minor, capabilities: agreed.capabilities, offered: agreed.offered,
-            maxWrite: agreed.maxWrite, passthrough: probe.state, backingDialect: probe.calls?.dialect,
+            missing: agreed.missing, maxWrite: agreed.maxWrite, passthrough: probe.state, backingDialect: probe.calls?.dialect,
             backings: Backings(inodes: backings), device: deviceNumber, notifier: notifier, link: link, interrupts: interrupts)
         if case .unavailable(let reason, let remedy) = probe.state, options.passthrough == .require {
             throw .passthroughUnavailable(reason: reason, remedy: remedy)
         }
         options.logger.tell(of: probe.state)
-        if fileSystem.capabilities.contains(.securityCtx), !agreed.capabilities.contains(.securityCtx) {
-            options.logger.warning("security contexts are left to the filesystem: the kernel sends none that are understood here, Linux 6.6 or newer does")
-        }
+        CapabilityChoice.tell(agreed.missing, options.logger)
         link.connect(self)
         fileSystem.start(connection)
     }
 
     deinit { connection.notifier.end() }
 
-    /// Stops the filesystem. For who steps a session by hand: the connection is over, and no thread serves it any more.
+    /// Stops the filesystem, the first time. For who steps a session by hand: the connection is over, and no thread serves it
+    /// any more.
     public func end() {
+        guard !hasEnded.exchange(true, ordering: .relaxed) else { return }
         connection.notifier.end()
         gate.close()
         backings.end()
@@ -206,6 +208,8 @@ public struct SessionOptions: Sendable {
     /// for good, unless the program has one: that one stays, and calls are not interrupted. Only threads that serve take
     /// it. The default is SIGURG, which does nothing by default either.
     public var interruptSignal: Int32? = SIGURG
+    /// The mount has the option `default_permissions`. ``Mount`` says so.
+    var defaultPermissions = false
     public var logger: Logger
 
     public init(logger: Logger = Logger(label: "fuse")) { self.logger = logger }

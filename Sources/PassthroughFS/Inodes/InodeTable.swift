@@ -58,17 +58,22 @@ final class InodeTable: Sendable {
     private let mounts: SourceMounts?
     private let remembered: ForgottenInodes
 
-    /// Makes a table that knows the root alone. It takes over `root`.
+    /// Makes a table that knows the root alone. It takes over `root`; on failure it is closed.
     /// - Parameter remembered: how many inodes stay known by their node ids after the kernel has forgotten them.
     init(
         root: FileDescriptor, device: UInt64, inode: UInt64, slots: Int = 1 << 26, mounts: SourceMounts? = nil,
         remembered: Int = 0, relief: DescriptorRelief = DescriptorRelief()
     ) throws(Errno) {
-        records = try MappedArray(count: slots, least: min(slots, 1 << 16))
-        blocks = try MappedArray(count: records.count / SlotStripe.slotsPerBlock, least: 1)
-        chains = try InodeChains(records: records.count)
+        do throws(Errno) {
+            records = try MappedArray(count: slots, least: min(slots, 1 << 16))
+            blocks = try MappedArray(count: records.count / SlotStripe.slotsPerBlock, least: 1)
+            chains = try InodeChains(records: records.count)
+            ring = try ClockRing()
+        } catch {
+            SystemCall.close(root)
+            throw error
+        }
         stripes = InlineArray { _ in Mutex(Stripe()) }
-        ring = try ClockRing()
         self.relief = relief
         self.mounts = mounts
         self.remembered = ForgottenInodes(capacity: remembered)

@@ -148,7 +148,7 @@ extension MountTests {
                 let device = try DeviceFile.open()
                 do {
                     defer { try? device.close() }
-                    try MountOptions(logger: .silent).mount(device, at: path)
+                    _ = try DetachedMount(device, MountOptions(logger: .silent)).attach(at: path)
                 }
                 defer { _ = try? unmount(FilePath(path), lazily: true) }
                 let error = #expect(throws: MountError.self) { try Mount(OneFileFS(), at: FilePath(path), options: MountOptions(logger: .silent)) }

@@ -43,7 +43,9 @@ import Testing
         let stepped = try Stepped(
             RecordingFS(capabilities: [.securityCtx]), opening: initRequest(minor: kernel), options: SessionOptions(logger: log.logger))
         #expect(stepped.session.connection.capabilities.contains(.securityCtx) == isAgreed)
-        #expect(log.all.count { $0.hasPrefix("warning: security contexts are left to the filesystem") } == (isAgreed ? 0 : 1))
+        #expect(stepped.session.connection.missing.map(\.reason) == (isAgreed ? [] : [.olderForm]))
+        let line = "warning: the filesystem asked for what it does not get: SECURITY_CTX (it takes Linux 6.6 or newer)"
+        #expect(log.all == (isAgreed ? [] : [line]))
     }
 
     @Test func aShortInitHasNoSecondWord() throws {
