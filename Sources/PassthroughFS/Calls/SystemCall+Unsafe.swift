@@ -238,11 +238,11 @@ enum SystemCall {
 
     // MARK: Open files
 
-    /// Of a descriptor that the caller owns. EBADF is a mistake of this module: a moment later the number would have been
+    /// Of a descriptor that the caller owns; -1 is none. EBADF is a mistake of this module: a moment later the number would have been
     /// somebody else's, whose file would be gone then.
     static func close(_ descriptor: FileDescriptor) {
         let result = Glibc.close(descriptor.rawValue)
-        assert(result == 0 || errno != EBADF, "descriptor \(descriptor.rawValue) was closed twice")
+        assert(result == 0 || errno != EBADF || descriptor.rawValue < 0, "descriptor \(descriptor.rawValue) was closed twice")
     }
 
     /// What a `close` of one of several descriptors reports. An interrupted one has been closed all the same.
