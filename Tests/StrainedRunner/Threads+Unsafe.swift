@@ -3,6 +3,7 @@
 import FUSE
 import Foundation
 import Glibc
+import Synchronization
 import SystemPackage
 
 // What the threads of a mount do with the signals of their process.
@@ -18,18 +19,17 @@ func changeIDs(_ directory: String) throws {
     mount.wait()
 }
 
-/// Prints the blocked signals of each thread but the first.
+/// Prints the blocked signals of the thread that serves a request: only then it is sure to be through with its start.
 func showMasks(_ directory: String) throws {
-    var options = MountOptions()
-    options.threads = ThreadLimits(initial: 3)
-    let mount = try Mount(HelpfulFS(), at: FilePath(directory), options: options)
+    let line = Mutex("")
+    let mount = try Mount(
+        HelpfulFS(whenRead: {
+            let status = (try? String(contentsOfFile: "/proc/thread-self/status", encoding: .utf8)) ?? ""
+            line.withLock { $0 = status.split(separator: "\n").first { $0.hasPrefix("SigBlk:") }.map { String($0) } ?? "none" }
+        }), at: FilePath(directory))
     defer { try? mount.abort() }
-    // A thread lets the signal for interrupts through before it serves. One of them reads this, the others wait.
     _ = try String(contentsOfFile: directory + "/file", encoding: .utf8)
-    for thread in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task") where thread != "\(getpid())" {
-        let status = try String(contentsOfFile: "/proc/self/task/\(thread)/status", encoding: .utf8)
-        print(status.split(separator: "\n").first { $0.hasPrefix("SigBlk:") } ?? "none")
-    }
+    print(line.withLock { $0 })
     try mount.unmount()
     mount.wait()
 }

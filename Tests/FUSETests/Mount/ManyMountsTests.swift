@@ -18,7 +18,7 @@ extension MountTests {
             defer { unmountAll(directory.path) }
             let watchdog = Watchdog { unmountAll(directory.path) }
             defer { watchdog.cancel() }
-            for _ in 0..<5 {
+            for _ in 0..<20 {
                 // The directory is looked at before it is mounted on, and the first to be mounted answers only once it is served.
                 let mounts = try (0..<8).map { _ in
                     started { () -> Mount<OneFileFS> in

@@ -27,7 +27,7 @@ extension MountTests {
             let open = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, 32, 33, SIGURG, SIGKILL, SIGSTOP]
             let blocked = open.reduce(UInt64.max) { $0 & ~(1 << UInt64($1 - 1)) }
             let outcome = try strained("masks")
-            #expect(outcome.output == String(repeating: "SigBlk:\t\(String(blocked, radix: 16))\n", count: 3))
+            #expect(outcome.output == "SigBlk:\t\(String(blocked, radix: 16))\n")
             #expect(outcome.status == 0)
         }
 
