@@ -9,10 +9,11 @@ public import SystemPackage
 
 extension PassthroughFS {
     public func read(
-        _ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request
+        _ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request
     ) throws(Errno) {
         let open = try openFiles.pin(file.handle, .file)
-        try SystemCall.read(open.descriptor, at: offset.fileOffset, into: &output)
+        let offset = try offset.fileOffset
+        try output.appendInPlace { (room) throws(Errno) in try SystemCall.read(open.descriptor, at: offset, into: &room) }
     }
 
     public func write(
@@ -87,7 +88,7 @@ extension PassthroughFS {
     /// Passes on what reads and sets attribute flags (`chattr(1)`, project ids), which the source then checks for itself. All
     /// else is refused: the kernel hands a command over without saying whether the caller may.
     public func ioctl(
-        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout DataWriter, for request: Request
     ) throws(Errno) -> Int32 {
         // FS_IOC_GETFLAGS, SETFLAGS, FSGETXATTR, FSSETXATTR of linux/fs.h. Of a 32-bit caller the structures may look
         // otherwise, and no command says how.
@@ -97,7 +98,9 @@ extension PassthroughFS {
         let open = try openFiles.pin(file.handle, command.isOnDirectory ? .directory : .file)
         let assumed = try credentials.assume(request.caller)
         defer { credentials.restore(assumed) }
-        try SystemCall.control(open.descriptor, command.number, input: input, into: &output)
+        try output.appendInPlace { (room) throws(Errno) in
+            try SystemCall.control(open.descriptor, command.number, input: input, into: &room)
+        }
         return 0
     }
 

@@ -73,9 +73,9 @@ extension PassthroughFS {
         Entry(node: node, attributes: shown(status), entryTimeout: timeout, attributesTimeout: timeout)
     }
 
-    public func readlink(_ node: NodeID, into target: inout OutputRawSpan, for request: Request) throws(Errno) {
+    public func readlink(_ node: NodeID, into target: inout DataWriter, for request: Request) throws(Errno) {
         let link = try inodes.pin(node)
-        try SystemCall.readlink(link.descriptor, into: &target)
+        try target.appendInPlace { (room) throws(Errno) in try SystemCall.readlink(link.descriptor, into: &room) }
     }
 
     // MARK: Making names

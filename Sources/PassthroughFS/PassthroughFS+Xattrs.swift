@@ -6,17 +6,20 @@ public import SystemPackage
 
 extension PassthroughFS {
     public func getxattr(
-        _ name: borrowing Name, of node: NodeID, into value: inout OutputRawSpan, for request: Request
+        _ name: borrowing Name, of node: NodeID, into value: inout DataWriter, for request: Request
     ) throws(Errno) -> Int {
         let inode = try inodes.pin(node)
-        return try SystemCall.getxattr(name, of: inode.descriptor, into: &value)
+        return try value.appendInPlace { (room) throws(Errno) in try SystemCall.getxattr(name, of: inode.descriptor, into: &room) }
     }
 
-    public func listxattr(_ node: NodeID, into names: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
+    public func listxattr(_ node: NodeID, into names: inout DataWriter, for request: Request) throws(Errno) -> Int {
         let inode = try inodes.pin(node)
         // Natively `trusted.` attributes show to root alone; the kernel asks for values and changes of them by itself.
-        if request.caller.isRoot || !credentials.canSwitch { return try SystemCall.listxattr(inode.descriptor, into: &names) }
-        return try SystemCall.listxattr(inode.descriptor, into: &names, without: "trusted.")
+        let showsAll = request.caller.isRoot || !credentials.canSwitch
+        return try names.appendInPlace { (room) throws(Errno) in
+            if showsAll { return try SystemCall.listxattr(inode.descriptor, into: &room) }
+            return try SystemCall.listxattr(inode.descriptor, into: &room, without: "trusted.")
+        }
     }
 
     public func setxattr(

@@ -26,6 +26,7 @@ import CLinux
 import FUSEWire
 import Glibc
 import Synchronization
+import SystemPackage
 
 /// What one thread serves at the moment.
 final class Hand: Sendable {
@@ -76,6 +77,9 @@ final class Hand: Sendable {
 
     /// Whether somebody else replies to the request that the handler was called for.
     func hasDeferred(_ unique: UInt64) -> Bool { unique != 0 && deferred.load(ordering: .relaxed) == unique }
+
+    /// Throws where somebody else replies: what the handler has returned counts for nothing, and is not to be looked at.
+    func check(_ message: borrowing RequestMessage) throws(Errno) { if hasDeferred(message.header.unique) { throw .deferred } }
 
     // MARK: The sender's part
 

@@ -108,7 +108,7 @@ final class Interrupts: Sendable {
     func deferReply(to request: RequestID) -> (any Lane)? {
         state.withLock { state in
             guard request.rawValue != 0, !state.deferred.contains(request.rawValue),
-                let hand = state.hands.first(where: { $0.holds(request.rawValue) })
+                let hand = state.hands.first(where: { $0.holds(request.rawValue) }), !hand.hasDeferred(request.rawValue)
             else { return nil }
             state.deferred.insert(request.rawValue)
             hand.deferReply(to: request.rawValue)

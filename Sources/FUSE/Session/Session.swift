@@ -26,6 +26,7 @@ public final class Session<FS: FileSystem>: Sendable {
     let features: ProtocolFeatures
     let backings: InodeBackings
     let logger: Logger
+    let faults: FaultLog
     let interrupts: Interrupts
     /// Passed by everyone but workers who calls the filesystem.
     let gate = Gate()
@@ -46,6 +47,7 @@ public final class Session<FS: FileSystem>: Sendable {
         let agreed = try Handshake(wanted: fileSystem.capabilities, options: options).run(on: lane)
         self.fileSystem = fileSystem
         logger = options.logger
+        faults = FaultLog(options.logger)
         counters = SessionCounters()
         features = ProtocolFeatures(minor: agreed.minor, flags: agreed.capabilities)
         let probe = PassthroughProbe(device, wanted: options.passthrough, agreed: agreed)
@@ -129,7 +131,10 @@ public final class Session<FS: FileSystem>: Sendable {
     /// The kernel did not take a reply, and the connection lives: its caller gets EIO, rather than to wait for ever, and
     /// the thread goes on. False: the connection is over. Throws where the device takes not even that.
     private func replaceRefusedReply(_ lane: any Lane, _ refusal: Errno) throws(Errno) -> Bool {
-        logger.error("the kernel refused a reply: \(refusal)")
+        lane.withReceived { request in
+            guard let header = request.decodedHeader else { return }
+            faults.tell(.refused, Opcode(rawValue: header.opcode), NodeID(rawValue: header.nodeid), refusal)
+        }
         do throws(Errno) {
             try lane.reply(error: .ioError)
             return true
@@ -150,10 +155,11 @@ public final class Session<FS: FileSystem>: Sendable {
         let isAnswered = opcode.isAnswered
         if isAnswered { hand.take(header.unique, opcode) }
         do throws(Errno) {
-            try dispatch(request.message(features), into: &output)
+            try dispatch(request.message(features), hand, into: &output)
             return isAnswered && !hand.hasDeferred(header.unique) ? .reply : .noReply
         } catch {
-            return isAnswered && !hand.hasDeferred(header.unique) ? .fail(error.forKernel) : .noReply
+            guard isAnswered, !hand.hasDeferred(header.unique) else { return .noReply }
+            return .fail(faults.presentable(error, opcode, NodeID(rawValue: header.nodeid)))
         }
     }
 }

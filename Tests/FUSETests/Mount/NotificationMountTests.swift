@@ -39,7 +39,7 @@ extension MountTests {
 
             func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened { Opened(io: .keepingCache) }
 
-            func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
+            func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {
                 output.write(String(decoding: text.utf8.dropFirst(Int(clamping: offset)), as: UTF8.self))
             }
 
