@@ -171,13 +171,14 @@ public struct DeferredReply: ~Copyable, Sendable {
     ) {
         guard pending.claim() else { return }
         let pending = pending
+        // And what is of one size: the largest is that of `statx`.
         let room =
             switch kind {
             case .value where pending.size == 0: Self.largestValue
             case .data, .value, .entries, .command: min(pending.size, 1 << 20)
             default: 0
             }
-        pending.session.finish(pending, capacity: room + 256) { (output) throws(Errno) in
+        pending.session.finish(pending, capacity: room + 512) { (output) throws(Errno) in
             guard pending.opcode.replyKind == kind else { throw Errno(.doesNotFit) }
             try encode(&output, pending)
         }
