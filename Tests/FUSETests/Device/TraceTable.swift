@@ -134,9 +134,9 @@ let tracedDispatches: [String] = {
         < IOCTL result=5 size=0
         """#
         .split(separator: "\n")
-        .map { line in
+        .map { (line: Substring) -> String in
             // What is made is of the type that was asked for.
-            ["020600", "040600", "0120600"].reduce(line) {
+            ["020600", "040600", "0120600"].reduce(String(line)) {
                 $0.replacingOccurrences(of: "{entry \($1)}", with: entry.replacingOccurrences(of: "mode=0100600", with: "mode=\($1)"))
             }
         }
