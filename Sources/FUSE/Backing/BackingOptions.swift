@@ -10,7 +10,9 @@ public struct BackingOptions: Sendable {
         /// The filesystem numbers its inodes, from 1 to `Int32.max`, as with slots of a table: nothing is allocated, and
         /// nothing looked up. Two inodes that the kernel knows at one time must have different numbers; a number may be
         /// used again once ``FileSystem/forget(_:lookups:)`` has taken back the last lookup, for a node with another
-        /// ``NodeID``. The numbers should be dense: memory is taken up to the largest (40 bytes each), and not given back.
+        /// ``NodeID``. The numbers should be dense: memory comes in blocks of 4,096 numbers, and one that is far from all others
+        /// takes 10 KiB for itself while its file is open or kept. A number that is none (0 or less) is a mistake: its file is
+        /// never passed through.
         ///
         /// It is asked for each open, release and forget, on any thread, and answers the same as long as the kernel knows
         /// the node. What is asked for a node that is not known does not matter.

@@ -225,8 +225,21 @@ import Testing
         #expect(log.all.count { $0.contains("served without passthrough") } == 1)
     }
 
-    /// Numbers of inodes as a filesystem must not choose them: none, negative, another each time, or enormous ones far from each
-    /// other, which must not take memory for all that is between them.
+    /// Enormous numbers, far from each other, take no memory for what is between them.
+    @Test func enormousIdsTakeLittleMemory() {
+        let device = ScriptedDevice(takesServerIDs: true)
+        let backings = InodeBackings(device, ids: .chosen { BackingID(rawValue: .max &- Int32($0.rawValue) << 20) })
+        for node in 0..<64 as Range<UInt64> {
+            #expect(backings.admit(NodeID(rawValue: node + 2), .passthrough(FileDescriptor(rawValue: 0))).flags == .passthrough)
+        }
+        // All of them are in one shard.
+        #expect(backings.blockCount <= 64)
+        #expect((0..<InodeBackings.shardCount).reduce(0) { $0 + backings.withShard($1) { $0.orderSize } } < 1 << 20)
+        for node in 0..<64 as Range<UInt64> { backings.release(NodeID(rawValue: node + 2)) }
+        device.expectBalance(backings)
+    }
+
+    /// Numbers of inodes as a filesystem must not choose them: none, negative, another each time, enormous.
     @Test func idsThatNoInodeHas() throws {
         let numbers = Mutex<[Int32]>([])
         let fileSystem = FaultyFS(ids: .chosen { _ in BackingID(rawValue: numbers.withLock { $0.isEmpty ? .max : $0.removeFirst() }) })
