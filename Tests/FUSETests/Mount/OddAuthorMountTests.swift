@@ -57,17 +57,19 @@ extension MountTests {
                     }
                 }
                 let outcomes = try users.map { try $0.value() }
-                isOver.store(true, ordering: .relaxed)
-                try late.value()
-                fileSystem.answerLate()
                 let seen = try Self.good(directory)
                 #expect(seen == OddFS.goodText + "fine")
                 #expect(outcomes.allSatisfy { $0.0 > calls / 20 && $0.1 > calls / 20 }, "both happen: \(outcomes)")
                 // Releases come by themselves, and nobody waits for them. The watchdog ends the wait for one that never comes.
-                while fileSystem.books.withLock({ !$0.open.isEmpty }), mount.pool.threadCount > 0 { usleep(1000) }
+                let backings = mount.session.connection.backings
+                while fileSystem.books.withLock({ !$0.open.isEmpty }) || backings.census.registered > 0, mount.pool.threadCount > 0 {
+                    usleep(1000)
+                }
+                isOver.store(true, ordering: .relaxed)
+                try late.value()
                 #expect(fileSystem.books.withLock { $0.open } == [], "SWIFT_FUSE_SEED=\(seed)")
                 #expect(mount.session.interrupts.deferredCount == 0)
-                #expect(mount.session.connection.backings.census.registered == 0)
+                #expect(backings.census.registered == 0)
                 let deferred = fileSystem.books.withLock { $0.deferred }
                 #expect(deferred > calls / 20, "replies are put off: \(deferred)")
             }
