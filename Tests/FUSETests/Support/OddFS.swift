@@ -231,7 +231,9 @@ final class OddFS: FileSystem {
             if isCounted, name != "good", let entry { hand(over: entry.node) }
             let fits = entries.add([UInt8](name.utf8).raw, entry: entry, inode: number(), type: any(of: Self.types), next: DirectoryOffset(rawValue: number()))
             // Nothing was handed over.
-            if let entry, !fits && isCounted || !isCounted && name == "good" { forget(entry.node, lookups: 1) }
+            if let entry, entry.node != 0, entry.node != .root, !fits && isCounted || !isCounted && name == "good" {
+                forget(entry.node, lookups: 1)
+            }
             if !fits { return }
         }
     }
