@@ -70,4 +70,28 @@ struct ManyFilesTests {
             #expect(result.status == 0)
         }
     }
+
+    /// The kernel asks the mirror for ACLs before it lets in who is not the owner.
+    @Test func `a source whose filesystem has no ACLs is served`() throws {
+        try CommandTests.withDirectory { place in
+            let script =
+                """
+                trap 'umount -l mount source 2>/dev/null || true' EXIT
+                mount -t ramfs ramfs source; chown 1000 source; echo content > source/file; mkdir -m 750 source/closed
+
+                """
+                + CommandTests.mounted(
+                    "-o allow_other source mount",
+                    then: """
+                        user() { setpriv --reuid 1001 --regid 1001 --clear-groups "$@" 2>&1 || true; }
+                        ls mount; cat mount/file; echo more >> mount/file; user cat mount/file; user ls mount/closed
+                        umount mount; wait $server
+                        """)
+            let result = try shell(script, in: place, environment: ["COMMAND": CommandTests.command])
+            #expect(
+                result.output.hasSuffix(
+                    "closed\nfile\ncontent\ncontent\nmore\nls: cannot open directory 'mount/closed': Permission denied\n"))
+            #expect(result.status == 0)
+        }
+    }
 }
