@@ -11,7 +11,7 @@
 //         names: mkdir, symlink and setxattr when all is used up. chgrp: to a group that has used all.
 // WHO     user: alone. root: into what is the user's.
 //         rootfirst: the user, while root has had the file open for writing. userfirst: root opens it after the user.
-//         rootbefore: the user, after root had it open.
+//         rootbefore: the user, after root had it open. rootmaps: as userfirst, and root maps the file after the user has.
 //
 // Prints "AMOUNT END": what was got (KiB of the filesystem's, or names), and the error or signal that ended it, "past" for
 // no end. Where root has the file open beside, a third word is how that went for root when the user had come to the end.
@@ -316,6 +316,20 @@ static long kibibytes(const char *of)
 	return status.st_blocks / 2;
 }
 
+/* What root stores and syncs is root's own affair: that a store of the user's failed is told before, to each who has it open. */
+static const char *take_as_root_beside(int fd)
+{
+	(void)fsync(fd);
+	return take(fd, FAR, BEYOND);
+}
+
+/* Until the process ends. */
+static void map_beside(int fd)
+{
+	if (is(who, "rootmaps"))
+		need(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED, "mmap");
+}
+
 static int user_opened[2], root_opened[2];
 
 static struct result make_wait_and_take(void)
@@ -323,6 +337,7 @@ static struct result make_wait_and_take(void)
 	int fd = make_file(in_place);
 	char byte = 0;
 
+	map_beside(fd);
 	need(write(user_opened[1], &byte, 1) == 1 && read(root_opened[0], &byte, 1) == 1, "a pipe");
 	return result(0, take(fd, 0, FAR));
 }
@@ -335,6 +350,7 @@ static int open_after_user(void)
 
 	need(read(user_opened[0], &byte, 1) == 1, "a pipe");
 	fd = open_as_root();
+	map_beside(fd);
 	need(write(root_opened[1], &byte, 1) == 1, "a pipe");
 	return fd;
 }
@@ -368,7 +384,7 @@ static void content(void)
 		fd = open_as_root();
 		found = as_user(open_and_take);
 		got = kibibytes("file");
-		end = take(fd, FAR, BEYOND);
+		end = take_as_root_beside(fd);
 		close(fd);
 		printf("%ld %s %s\n", got, found.end, end);
 	} else {
@@ -383,7 +399,7 @@ static void content(void)
 
 			fd = open_after_user();
 			need(read(user_opened[0], &byte, 1) == 1, "a pipe");
-			end = take(fd, FAR, BEYOND);
+			end = take_as_root_beside(fd);
 			close(fd);
 			printf(" %s\n", end);
 			fflush(stdout);
