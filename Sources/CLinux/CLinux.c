@@ -4,6 +4,7 @@
 
 #include <linux/capability.h>
 #include <linux/stat.h>
+#include <stdatomic.h>
 #include <sys/sysmacros.h>
 
 // The calling thread's own mask; -1: it shares the process's.
@@ -38,6 +39,40 @@ static int set_effective(int capability, int isOn) {
 int clinux_override_permissions(void) { return set_effective(CAP_DAC_OVERRIDE, 1) < 0 ? -1 : 0; }
 int clinux_drop_fsetid(void) { return set_effective(CAP_FSETID, 0); }
 int clinux_raise_fsetid(void) { return set_effective(CAP_FSETID, 1); }
+
+// The calling thread's capabilities while it has its own ids. Read once: nobody else changes them.
+static _Thread_local struct {
+    int are_known;
+    struct __user_cap_data_struct data[2];
+} own_rights;
+// Whether this process started with CAP_SYS_RESOURCE in effect; -1: nobody has asked. A thread that takes it from itself has asked
+// before, so one that was started by such a thread finds the answer here.
+static _Atomic int has_resource_right = -1;
+static const uint32_t resource_right = 1u << CAP_SYS_RESOURCE;
+
+static int capset_own(void) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    return (int)syscall(SYS_capset, &header, own_rights.data);
+}
+
+int clinux_use_resource_right(int isOn) {
+    if (!own_rights.are_known) {
+        struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+        if (syscall(SYS_capget, &header, own_rights.data) < 0) return -1;
+        int unknown = -1;
+        atomic_compare_exchange_strong(&has_resource_right, &unknown, (own_rights.data[0].effective & resource_right) != 0);
+        own_rights.are_known = 1;
+    }
+    const uint32_t wanted = isOn && has_resource_right ? resource_right : 0;
+    const uint32_t before = own_rights.data[0].effective;
+    if ((before & resource_right) == wanted) return 0;
+    own_rights.data[0].effective = (before & ~resource_right) | wanted;
+    if (capset_own() == 0) return 0;
+    own_rights.data[0].effective = before;
+    return -1;
+}
+
+int clinux_keep_rights(void) { return own_rights.are_known ? capset_own() : -1; }
 
 int clinux_birth_time(int descriptor, int64_t *seconds, uint32_t *nanoseconds) {
     struct statx status;

@@ -100,6 +100,13 @@ int clinux_override_permissions(void);
 int clinux_drop_fsetid(void);
 int clinux_raise_fsetid(void);
 
+// Takes CAP_SYS_RESOURCE from the effective capabilities of the calling thread, or gives it back where the process had it. No
+// system call where it is so already. To be called with the thread's own ids.
+int clinux_use_resource_right(int isOn);
+// Gives the calling thread the capabilities that it had at the last call of `clinux_use_resource_right`: those that setfsuid(2)
+// has taken away since.
+int clinux_keep_rights(void);
+
 // `ENOENT` for ENOENT; NULL for what is no error. glibc declares it for _GNU_SOURCE alone (2.32).
 extern const char *strerrorname_np(int error);
 static inline const char *clinux_errno_name(int error) { return strerrorname_np(error); }

@@ -273,9 +273,7 @@ final class InodeBackings: Sendable {
             // Another open, which is not passed through, may have been faster.
             let isInTime = shard[index].opens == 0
             if isInTime || options.kept > 0 {
-                shard[index].id = id.rawValue
-                shard[index].traits.remove(.lenient)
-                if wish.opener?.leavesPrivileges == true { shard[index].traits.insert(.lenient) }
+                shard[index].registered(as: id, for: wish.opener)
             }
             let admission = shard[index].settle(wish)
             if !isInTime, options.kept > 0 { keep(index, in: &shard) }
