@@ -36,6 +36,8 @@ extension PassthroughFS {
         _ node: NodeID, _ changes: AttributeChanges, handle: FileHandle?, for request: Request
     ) throws(Errno) -> AttributesReply {
         let inode = try inodes.pin(node)
+        // What changes its owner or group counts for the quotas of the new ones.
+        credentials.bindByQuotas(request.caller)
         if changes.owner != nil || changes.group != nil {
             try SystemCall.chown(inode.descriptor, changes.owner, changes.group)
         }
@@ -50,9 +52,11 @@ extension PassthroughFS {
             let size = try size.fileOffset
             if let handle {
                 let file = try openFiles.pin(handle, .file)
-                try SystemCall.truncate(open: file.descriptor, to: size)
+                try credentials.limited(to: request.caller) { () throws(Errno) in
+                    try SystemCall.truncate(open: file.descriptor, to: size)
+                }
             } else {
-                try SystemCall.truncate(inode.descriptor, to: size)
+                try credentials.limited(to: request.caller) { () throws(Errno) in try SystemCall.truncate(inode.descriptor, to: size) }
             }
         }
         if changes.accessed != nil || changes.modified != nil {

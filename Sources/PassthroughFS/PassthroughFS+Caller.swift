@@ -41,11 +41,12 @@ extension PassthroughFS {
         }
     }
 
-    /// Whether the caller is in a group, or need not be. The request tells of one group only; the others are in the caller's `/proc`, where
+    /// Whether the caller is in a group, or need not be: with CAP_FSETID, as root usually is. The request tells of one group only; the others are in the caller's `/proc`, where
     /// it waits meanwhile. Slow, and for rare cases alone.
     func isMember(_ request: Request, of group: GroupID) -> Bool {
-        if request.caller.isRoot || request.caller.group == group { return true }
-        return status(of: request.caller, "Groups:")?.contains { UInt32($0) == group.rawValue } ?? false
+        if request.caller.group == group { return true }
+        if let groups = status(of: request.caller, "Groups:"), groups.contains(where: { UInt32($0) == group.rawValue }) { return true }
+        return mayKeepPrivileges(request)
     }
 
     /// Whether the caller has CAP_FSETID, as root usually does. Slow, as above.

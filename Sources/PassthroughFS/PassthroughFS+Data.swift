@@ -20,11 +20,16 @@ extension PassthroughFS {
     ) throws(Errno) -> Int {
         let open = try openFiles.pin(file.handle, .file)
         let offset = try offset.fileOffset
+        var keepsRights = true
         if options.contains(.killPrivileges) {
             // The bits stay otherwise, for the daemon has CAP_FSETID. File capabilities go with any write.
             let inode = try inodes.pin(file.node)
-            try killPrivileges(of: inode, for: request, andCapabilities: false)
+            keepsRights = try killPrivileges(of: inode, file.node, untold: request, andCapabilities: false).arePrivileged
         }
+        // Who stored what is written back is not told: the one who opened the file is held to be it.
+        let writer = options.contains(.fromCache) ? openFiles.opener(of: open) : request.caller
+        let assumed = try credentials.limit(to: writer, keepingRights: keepsRights)
+        defer { credentials.restore(assumed) }
         if options.contains(.fromCache) { return try writeBack(open.descriptor, at: offset, data) }
         let flags = try syncFlags(options, open.descriptor)
         if options.contains(.append) { return try SystemCall.append(open.descriptor, data, flags) }
@@ -73,7 +78,9 @@ extension PassthroughFS {
         _ file: OpenFile, mode: Int32, offset: UInt64, length: UInt64, for request: Request
     ) throws(Errno) {
         let open = try openFiles.pin(file.handle, .file)
-        try SystemCall.fallocate(open.descriptor, mode: mode, offset: offset.fileOffset, length: length.fileOffset)
+        try changingContent(of: open, file.node, for: request) { () throws(Errno) in
+            try SystemCall.fallocate(open.descriptor, mode: mode, offset: offset.fileOffset, length: length.fileOffset)
+        }
     }
 
     public func lseek(_ file: OpenFile, offset: UInt64, whence: Int32, for request: Request) throws(Errno) -> UInt64 {
@@ -108,9 +115,11 @@ extension PassthroughFS {
         guard flags <= UInt64(UInt32.max) else { throw .invalidArgument }
         let from = try openFiles.pin(source.handle, .file)
         let to = try openFiles.pin(destination.handle, .file)
-        // No call copies more than MAX_RW_COUNT of linux/fs.h: a longer copy is done in parts.
-        return try SystemCall.copy(
-            from: from.descriptor, at: sourceOffset.fileOffset, to: to.descriptor, at: destinationOffset.fileOffset,
-            length: Int(min(length, 0x7fff_f000)), flags: UInt32(flags))
+        return try changingContent(of: to, destination.node, for: request) { () throws(Errno) in
+            // No call copies more than MAX_RW_COUNT of linux/fs.h: a longer copy is done in parts.
+            try SystemCall.copy(
+                from: from.descriptor, at: sourceOffset.fileOffset, to: to.descriptor, at: destinationOffset.fileOffset,
+                length: Int(min(length, 0x7fff_f000)), flags: UInt32(flags))
+        }
     }
 }

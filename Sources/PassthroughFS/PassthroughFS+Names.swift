@@ -113,7 +113,9 @@ extension PassthroughFS {
     public func link(_ node: NodeID, to newName: borrowing Name, in newParent: NodeID, for request: Request) throws(Errno) -> Entry {
         let file = try inodes.pin(node)
         let directory = try inodes.pin(newParent)
-        try SystemCall.link(file.descriptor, to: newName, in: directory.descriptor)
+        try credentials.limited(to: request.caller) { () throws(Errno) in
+            try SystemCall.link(file.descriptor, to: newName, in: directory.descriptor)
+        }
         inodes.stopKeeping(node)
         let status = try SystemCall.status(of: file.descriptor)
         try inodes.retain(node)
@@ -122,8 +124,8 @@ extension PassthroughFS {
 
     // MARK: Removing and moving names
     //
-    // As the daemon: whether the caller may (sticky directories and all) the kernel has decided, and nothing of this
-    // depends on who does it.
+    // With the daemon's rights: whether the caller may (sticky directories and all) the kernel has decided, and nothing of this
+    // depends on who does it but the caller's limits.
 
     public func unlink(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) {
         let directory = try inodes.pin(parent)
@@ -159,7 +161,10 @@ extension PassthroughFS {
                     try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
                 }
             } else {
-                try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
+                // The directory may grow.
+                try credentials.limited(to: request.caller) { () throws(Errno) in
+                    try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
+                }
             }
         } catch {
             stopKeeping(kept)

@@ -18,7 +18,7 @@ extension PassthroughFS {
             try SystemCall.openServed(inode.descriptor, sourceFlags(open))
         }
         do {
-            if open.killPrivileges, open.flags & O_TRUNC != 0 { try killPrivileges(of: inode, for: request) }
+            if open.killPrivileges, open.flags & O_TRUNC != 0 { _ = try killPrivileges(of: inode, node, untold: request) }
         } catch {
             SystemCall.close(file)
             throw error
@@ -121,7 +121,7 @@ extension PassthroughFS {
         let isSilent = open.accessMode == .readOnly || closesSilently && inode.device == device
         // Evicting is a close: where that can report an error, which is to be the user's, it must not be done early.
         let handle = try openFiles.insert(
-            file, .file, of: node, flags: sourceFlags(open) & ~O_TRUNC, kept: !mayOpenAgain || !isSilent,
+            file, .file, of: node, by: request.caller, flags: sourceFlags(open) & ~O_TRUNC, kept: !mayOpenAgain || !isSilent,
             holdsInode: holdsInode)
         return Opened(handle: handle, io: io, skipsFlush: isSilent && locks == nil)
     }

@@ -24,6 +24,9 @@ extension PassthroughFS {
     ) throws(Errno) {
         let inode = try inodes.pin(node)
         let flags = options.subtracting(.killSetGroupID).rawValue
+        // It may take a block.
+        let assumed = try credentials.limit(to: request.caller)
+        defer { credentials.restore(assumed) }
         try SystemCall.setxattr(name, of: inode.descriptor, to: value, flags: Int32(truncatingIfNeeded: flags))
         if options.contains(.killSetGroupID) {
             let mode = try SystemCall.status(of: inode.descriptor).st_mode

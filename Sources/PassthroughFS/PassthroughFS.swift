@@ -42,6 +42,8 @@ public final class PassthroughFS: FileSystem {
     private let passesThrough: Atomic<Bool>
     /// What the kernel has been handed; from the start of the connection to its end.
     let handedOver = Mutex<Backings?>(nil)
+    /// Tells the kernel what has changed; while there is a connection.
+    let notifier = Mutex<Notifier?>(nil)
     /// The device that this mirror appears as, 0 for none.
     let ownDevice = Atomic<UInt64>(0)
 
@@ -143,6 +145,7 @@ public final class PassthroughFS: FileSystem {
     public func start(_ connection: Connection) {
         mounts.tell()
         handedOver.withLock { $0 = connection.backings }
+        notifier.withLock { $0 = connection.notifier }
         ownDevice.store(connection.device ?? 0, ordering: .relaxed)
         // The limit may have been raised since.
         setDescriptorLimits()
@@ -153,6 +156,7 @@ public final class PassthroughFS: FileSystem {
     /// Closes everything that the kernel left open. Every node is stale afterwards.
     public func stop() {
         handedOver.withLock { $0 = nil }
+        notifier.withLock { $0 = nil }
         openFiles.closeAll()
         locks?.closeAll()
         inodes.closeAll()

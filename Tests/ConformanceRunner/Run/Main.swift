@@ -22,6 +22,8 @@ struct Main {
                 users.append(user)
             case "--case": filter = arguments.popFirst() ?? ""
             case "--read-only": isReadOnly = true
+            case "--privileges": exit(PrivilegeTable.run(arguments.map { $0 }) ? 0 : 1)
+            case "--limits": exit(LimitTable.run(arguments.map { $0 }) ? 0 : 1)
             case "--escape": exit(Escape.run(arguments.map { $0 }) ? 0 : 1)
             case "--handle":
                 guard let path = arguments.popFirst() else { usage() }
