@@ -56,7 +56,9 @@ extension PassthroughFS {
                     try SystemCall.truncate(open: file.descriptor, to: size)
                 }
             } else {
-                try credentials.limited(to: request.caller) { () throws(Errno) in try SystemCall.truncate(inode.descriptor, to: size) }
+                try credentials.limited(to: request.caller) { () throws(Errno) in
+                    try SystemCall.truncate(inode.descriptor, to: size)
+                }
             }
         }
         if changes.accessed != nil || changes.modified != nil {

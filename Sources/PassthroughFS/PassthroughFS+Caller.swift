@@ -41,8 +41,8 @@ extension PassthroughFS {
         }
     }
 
-    /// Whether the caller is in a group, or need not be: with CAP_FSETID, as root usually is. The request tells of one group only; the others are in the caller's `/proc`, where
-    /// it waits meanwhile. Slow, and for rare cases alone.
+    /// Whether the caller is in a group, or need not be: who has CAP_FSETID, as root usually does. The request tells of one group
+    /// only; the others are in the caller's `/proc`, where it waits meanwhile. Slow, and for rare cases alone.
     func isMember(_ request: Request, of group: GroupID) -> Bool {
         if request.caller.group == group { return true }
         if let groups = status(of: request.caller, "Groups:"), groups.contains(where: { UInt32($0) == group.rawValue }) { return true }

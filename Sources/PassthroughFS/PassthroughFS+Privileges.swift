@@ -32,7 +32,9 @@ extension PassthroughFS {
     }
 
     /// As above, for a request whose reply does not tell the kernel of it.
-    func killPrivileges(of inode: borrowing Inode, _ node: NodeID, untold request: Request, andCapabilities: Bool = true) throws(Errno) -> Permissions {
+    func killPrivileges(
+        of inode: borrowing Inode, _ node: NodeID, untold request: Request, andCapabilities: Bool = true
+    ) throws(Errno) -> Permissions {
         let permissions = try killPrivileges(of: inode, for: request, andCapabilities: andCapabilities)
         if permissions.isChanged { notifier.withLock { $0 }?.forgetAttributes(of: node) }
         return permissions
@@ -91,8 +93,8 @@ extension PassthroughFS {
         return try SystemCall.isOpenForWriting(inode.descriptor)
     }
 
-    /// With which rights the kernel's own writes are made: what they do to the bits of a file, and whose limits hold. By the one who opens it, for who writes to it later is not
-    /// known here; of those bits that the kernel knows of, it tells. Not exact: they would take what they should leave.
+    /// With which rights the kernel's own writes are made: what they do to the bits of a file, and whose limits hold. By the one
+    /// who opens it, for who writes to it later is not known here; of those bits that the kernel knows of, it tells. Not exact: they would take what they should leave.
     func opener(
         _ open: OpenRequest, of inode: borrowing Inode, for request: Request
     ) -> (opener: Opened.IO.Opener, isExact: Bool) {
@@ -107,8 +109,8 @@ extension PassthroughFS {
             return (Opened.IO.Opener(leavesPrivileges: isRoot, limits: limits), true)
         }
         if mayKeepPrivileges(request) { return (Opened.IO.Opener(leavesPrivileges: true, limits: limits), true) }
-        // Set-group-id where the group may not execute goes for all that the kernel writes here: of the groups that who writes is in
-        // it is given one at the most, the first of who opened the file first.
+        // Set-group-id where the group may not execute goes for all that the kernel writes here: it has one group at the most,
+        // the first of the one who opened the file first.
         return (Opened.IO.Opener(limits: limits), withoutPrivileges(status, for: request) & S_ISGID == 0)
     }
 

@@ -13,7 +13,7 @@ import Testing
 struct LimitTests {
     typealias Manner = ConformanceTests.Manner
 
-    /// A filesystem on which nothing is left but the reserve, mounted within the source, is told what is `missing` of it.
+    /// A filesystem with a reserve, mounted within the source; and how it is filled until nothing else is left.
     private static let prepare = """
         truncate -s 64M image; mkfs.ext4 -q -F -m 20 image; mkdir source/full; mount -o loop image source/full
         mkdir source/full/native source/full/mirrored; chmod 1777 source/full
@@ -21,7 +21,8 @@ struct LimitTests {
     private static let fill = """
         # Block by block, to the last one: what goes back later is used up, too.
         for i in 1 2 3; do
-            setpriv --reuid 65533 --regid 65533 --clear-groups dd if=/dev/zero of=source/full/fill bs=1k oflag=append conv=notrunc 2> dd || true
+            setpriv --reuid 65533 --regid 65533 --clear-groups \
+                dd if=/dev/zero of=source/full/fill bs=1k oflag=append conv=notrunc 2> dd || true
             sync -f source/full
         done
         test "$(stat -f -c %a source/full)" -lt 16 && test "$(stat -f -c %f source/full)" -gt 8000
@@ -80,7 +81,8 @@ struct LimitTests {
         try succeed("touch mirror/full/mirrored/f; chmod 666 mirror/full/mirrored/f", in: place.root)
         let write = "dd if=/dev/zero of=mirror/full/mirrored/f bs=64k count=4 conv=notrunc 2> dd && exit 9; exit 3"
         let before = place.mount.statistics.registrations
-        for (round, who) in ["", "setpriv --reuid 65533 --regid 65533 --clear-groups ", "", "setpriv --reuid 65533 --regid 65533 --clear-groups "].enumerated() {
+        let user = "setpriv --reuid 65533 --regid 65533 --clear-groups "
+        for (round, who) in ["", user, "", user].enumerated() {
             try succeed("truncate -s 0 mirror/full/mirrored/f; sync -f source/full", in: place.root)
             let outcome = try shell(who + write, in: place.root)
             #expect(outcome.status == (who.isEmpty ? 9 : 3), "\(round) \(outcome.output)")

@@ -35,7 +35,9 @@ struct OpenerRights {
             rights.ids = (uid_t(bitPattern: clinux_setfsuid(user.user.rawValue)), group)
             // Neither call reports failure, so it is asked: an id that is none changes nothing. (The group gives no right where
             // it is still this process's: no filesystem keeps blocks for root's group.)
-            guard UInt32(bitPattern: clinux_setfsuid(.max)) == user.user.rawValue, !opener.leavesPrivileges || clinux_keep_rights() == 0 else {
+            guard UInt32(bitPattern: clinux_setfsuid(.max)) == user.user.rawValue,
+                !opener.leavesPrivileges || clinux_keep_rights() == 0
+            else {
                 rights.restore()
                 throw .permissionDenied
             }

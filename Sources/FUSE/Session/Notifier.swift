@@ -81,8 +81,8 @@ public final class Notifier: Sendable {
         try outcome.wait()
     }
 
-    /// Has the kernel forget the attributes of a node that the request in hand names: who asks for them once this has returned gets
-    /// the filesystem's answer. For what changes attributes by the way, of which the reply does not tell. Not for a request that
+    /// Has the kernel forget the attributes of a node that the request in hand names: who asks for them once this has returned
+    /// gets the filesystem's answer. For what changes attributes by the way, of which the reply does not tell. Not for a request that
     /// is answered with attributes (``FileSystem/setattr(_:_:handle:for:)``): those would be asked for once more.
     ///
     /// Unlike other notifications it is sent at once, by the calling thread, which may serve a request. It cannot wait for the

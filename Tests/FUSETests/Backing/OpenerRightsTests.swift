@@ -36,7 +36,10 @@ struct OpenerRightsTests {
         // On a thread of its own, as what it has is the thread's.
         let thread = Thread {
             let before = Rights()
-            for (number, wish) in [IOModeTests.root, IOModeTests.pass, IOModeTests.user, IOModeTests.capable, IOModeTests.rootsLimits, IOModeTests.root].enumerated() {
+            let wishes = [
+                IOModeTests.root, IOModeTests.pass, IOModeTests.user, IOModeTests.capable, IOModeTests.rootsLimits, IOModeTests.root,
+            ]
+            for (number, wish) in wishes.enumerated() {
                 let node = NodeID(rawValue: UInt64(number + 1))
                 #expect(backings.admit(node, wish).flags == .passthrough)
                 backings.release(node)
@@ -53,7 +56,9 @@ struct OpenerRightsTests {
         try #require(rights.count == 8)
         let own = rights[6]
         #expect(rights[0] == own && rights[5] == own)
-        for index in [1, 4] { #expect(rights[index].user == own.user && !rights[index].has(setID) && rights[index].has(resources) == own.has(resources)) }
+        for index in [1, 4] {
+            #expect(rights[index].user == own.user && !rights[index].has(setID) && rights[index].has(resources) == own.has(resources))
+        }
         for index in [2, 3] {
             #expect((rights[index].user, rights[index].group) == (4001, 4001))
             #expect(!rights[index].has(resources) && rights[index].has(setID) == (index == 3) && !rights[index].hasGroups)
