@@ -28,8 +28,7 @@ struct OpenerRights {
         let user = opener.limitedUser
         _ = clinux_use_resource_right(user == nil ? 1 : 0)
         if let user {
-            // Safe: no group is read.
-            if !groups.isEmpty, unsafe clinux_setgroups(0, nil) != 0 { throw .permissionDenied }
+            if !groups.isEmpty, clinux_setgroups(0, nil) != 0 { throw .permissionDenied }
             rights.hasGroups = !groups.isEmpty
             let group = gid_t(bitPattern: clinux_setfsgid(user.group.rawValue))
             rights.ids = (uid_t(bitPattern: clinux_setfsuid(user.user.rawValue)), group)

@@ -59,8 +59,7 @@ struct Credentials: Sendable {
         guard canSwitch, !caller.isRoot else { return assumed }
         let caller = caller.limited
         if !groups.isEmpty {
-            // Safe: no group is read.
-            guard unsafe clinux_setgroups(0, nil) == 0 else { throw .notPermitted }
+            guard clinux_setgroups(0, nil) == 0 else { throw .notPermitted }
             assumed.groups = true
         }
         // Whether this succeeds does not matter: no filesystem keeps blocks for root's group.
