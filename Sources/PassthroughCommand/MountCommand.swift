@@ -59,6 +59,9 @@ struct MountCommand: ParsableCommand {
     @Flag(help: "What is made gets the security context that this machine's policy (SELinux) has for it on this mount.")
     var securityContexts = false
 
+    @Flag(help: "The mount can be mounted again with other ids (id-mapped mounts, as containers have them).")
+    var idMapped = false
+
     @Option(
         help: "For how many files that the kernel has forgotten file handles can still be opened (NFS); 136 bytes each.")
     var remember: Int = PassthroughOptions.defaultRemembered
@@ -121,6 +124,9 @@ struct MountCommand: ParsableCommand {
         var request = request(logger)
         if debug { request.options.trace = { logger.debug("\($0)") } }
         try CheckLine.checkAccess(source)
+        guard !idMapped || geteuid() == 0 else {
+            throw MountError("--id-mapped", "files cannot be given to their owners by this user", remedy: "run as root")
+        }
         try Nesting.check(source: source, mountpoint: mountpoint, submounts: submounts)
 
         // The kernel takes files of its own at the start; whether those of the source, only a file of the source tells.
@@ -134,7 +140,7 @@ struct MountCommand: ParsableCommand {
             source: FilePath(source),
             options: PassthroughOptions(
                 cache: cache, passthrough: passthrough != .off, submounts: submounts, locks: locks, appends: appends, securityContexts: securityContexts,
-                lockWaiters: maxThreads / 2, remembered: remember, keptBackings: keptBackings),
+                idMapped: idMapped, lockWaiters: maxThreads / 2, remembered: remember, keptBackings: keptBackings),
             logger: logger)
         request.tellOfOthersChoices(source: source, logger)
         PassthroughFS.prepareProcess()

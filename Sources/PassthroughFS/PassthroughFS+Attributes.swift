@@ -36,6 +36,9 @@ extension PassthroughFS {
         _ node: NodeID, _ changes: AttributeChanges, handle: FileHandle?, for request: Request
     ) throws(Errno) -> AttributesReply {
         let inode = try inodes.pin(node)
+        let request = asker(request)
+        var changes = changes
+        if options.idMapped { try addPrivileges(to: &changes, of: inode, for: request) }
         // What changes its owner or group counts for the quotas of the new ones.
         credentials.bindByQuotas(request.caller)
         if changes.owner != nil || changes.group != nil {
@@ -69,7 +72,7 @@ extension PassthroughFS {
 
     public func access(_ node: NodeID, _ mode: AccessCheck, for request: Request) throws(Errno) {
         let inode = try inodes.pin(node)
-        let assumed = try credentials.assume(request.caller)
+        let assumed = try credentials.assume(request.caller, boundAs: request.caller)
         defer { credentials.restore(assumed) }
         try SystemCall.access(inode.descriptor, mode)
     }

@@ -29,12 +29,13 @@ extension PassthroughFS {
     /// source refuses for want of permission alone, it is done once more without regard to that; still as the caller, whose
     /// the new thing is.
     func asCaller<R>(_ request: Request, _ body: () throws(Errno) -> R) throws(Errno) -> R {
+        let (maker, asker) = maker(request)
         do throws(Errno) {
-            let assumed = try credentials.assume(request.caller)
+            let assumed = try credentials.assume(maker, boundAs: asker)
             defer { credentials.restore(assumed) }
             return try body()
-        } catch .permissionDenied where credentials.canSwitch && !request.caller.isRoot {
-            let assumed = try credentials.assume(request.caller)
+        } catch .permissionDenied where credentials.canSwitch && !maker.isRoot {
+            let assumed = try credentials.assume(maker, boundAs: asker)
             defer { credentials.restore(assumed) }
             guard clinux_override_permissions() == 0 else { throw .permissionDenied }
             return try body()
@@ -65,8 +66,13 @@ extension PassthroughFS {
     }
 
     /// The words of a line of the caller's `/proc/PID/status`; nil where that is not to be seen.
-    private func status(of caller: Caller, _ name: String) -> [Substring]? {
-        guard caller.process > 0, let text = try? SystemCall.text(of: "/proc/\(caller.process)/status") else { return nil }
-        return text.split(separator: "\n").first { $0.hasPrefix(name) }?.split(whereSeparator: \.isWhitespace).dropFirst().map { $0 }
+    private func status(of caller: Caller, _ name: String) -> [Substring]? { statusText(of: caller).flatMap { Self.line(name, of: $0) } }
+
+    func statusText(of caller: Caller) -> String? {
+        caller.process > 0 ? try? SystemCall.text(of: "/proc/\(caller.process)/status") : nil
+    }
+
+    static func line(_ name: String, of text: String) -> [Substring]? {
+        text.split(separator: "\n").first { $0.hasPrefix(name) }?.split(whereSeparator: \.isWhitespace).dropFirst().map { $0 }
     }
 }

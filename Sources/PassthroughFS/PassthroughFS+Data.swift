@@ -21,13 +21,16 @@ extension PassthroughFS {
         let open = try openFiles.pin(file.handle, .file)
         let offset = try offset.fileOffset
         var keepsRights = true
-        if options.contains(.killPrivileges) {
+        let isMapped = self.options.idMapped
+        if isMapped, !options.contains(.fromCache) {
+            keepsRights = try keepsPrivileges(open, file.node, for: request)
+        } else if options.contains(.killPrivileges) {
             // The bits stay otherwise, for the daemon has CAP_FSETID. File capabilities go with any write.
             let inode = try inodes.pin(file.node)
             keepsRights = try killPrivileges(of: inode, file.node, untold: request, andCapabilities: false).arePrivileged
         }
-        // Who stored what is written back is not told: the one who opened the file is held to be it.
-        let writer = options.contains(.fromCache) ? openFiles.opener(of: open) : request.caller
+        // Who stored what is written back is not told, nor who writes where ids are mapped: the one who opened the file is held to be it.
+        let writer = isMapped || options.contains(.fromCache) ? openFiles.opener(of: open) : request.caller
         let assumed = try credentials.limit(to: writer, keepingRights: keepsRights)
         defer { credentials.restore(assumed) }
         if options.contains(.fromCache) { return try writeBack(open.descriptor, at: offset, data) }
@@ -78,7 +81,7 @@ extension PassthroughFS {
         _ file: OpenFile, mode: Int32, offset: UInt64, length: UInt64, for request: Request
     ) throws(Errno) {
         let open = try openFiles.pin(file.handle, .file)
-        try changingContent(of: open, file.node, for: request) { () throws(Errno) in
+        try changingContent(of: open, file.node, for: asker(request)) { () throws(Errno) in
             try SystemCall.fallocate(open.descriptor, mode: mode, offset: offset.fileOffset, length: length.fileOffset)
         }
     }
@@ -102,7 +105,9 @@ extension PassthroughFS {
             throw .inappropriateIOCTLForDevice
         }
         let open = try openFiles.pin(file.handle, command.isOnDirectory ? .directory : .file)
-        let assumed = try credentials.assume(request.caller)
+        // Where ids are mapped the source could not tell an owner, and the kernel has.
+        let assumed = try options.idMapped
+            ? credentials.limit(to: asker(request).caller) : credentials.assume(request.caller, boundAs: request.caller)
         defer { credentials.restore(assumed) }
         try SystemCall.control(open.descriptor, command.number, input: input, into: &output)
         return 0
@@ -115,7 +120,7 @@ extension PassthroughFS {
         guard flags <= UInt64(UInt32.max) else { throw .invalidArgument }
         let from = try openFiles.pin(source.handle, .file)
         let to = try openFiles.pin(destination.handle, .file)
-        return try changingContent(of: to, destination.node, for: request) { () throws(Errno) in
+        return try changingContent(of: to, destination.node, for: asker(request)) { () throws(Errno) in
             // No call copies more than MAX_RW_COUNT of linux/fs.h: a longer copy is done in parts.
             try SystemCall.copy(
                 from: from.descriptor, at: sourceOffset.fileOffset, to: to.descriptor, at: destinationOffset.fileOffset,

@@ -89,6 +89,7 @@ extension PassthroughFS {
             let mode = FileMode(type: new.mode.type, permissions: permissions)
             try SystemCall.mknod(name, in: directory.descriptor, mode: mode, device: new.device)
         }
+        try handOver(name, in: directory, request)
         return try entry(name, in: directory)
     }
 
@@ -97,6 +98,7 @@ extension PassthroughFS {
         try asCaller(request, new) { (permissions) throws(Errno) in
             try SystemCall.mkdir(name, in: directory.descriptor, permissions: permissions)
         }
+        try handOver(name, in: directory, request)
         return try entry(name, in: directory)
     }
 
@@ -107,13 +109,14 @@ extension PassthroughFS {
         try asCaller(request) { () throws(Errno) in
             try SystemCall.symlink(name, in: directory.descriptor, target: target)
         }
+        try handOver(name, in: directory, request)
         return try entry(name, in: directory)
     }
 
     public func link(_ node: NodeID, to newName: borrowing Name, in newParent: NodeID, for request: Request) throws(Errno) -> Entry {
         let file = try inodes.pin(node)
         let directory = try inodes.pin(newParent)
-        try credentials.limited(to: request.caller) { () throws(Errno) in
+        try credentials.limited(to: asker(request).caller) { () throws(Errno) in
             try SystemCall.link(file.descriptor, to: newName, in: directory.descriptor)
         }
         inodes.stopKeeping(node)
@@ -162,7 +165,7 @@ extension PassthroughFS {
                 }
             } else {
                 // The directory may grow.
-                try credentials.limited(to: request.caller) { () throws(Errno) in
+                try credentials.limited(to: asker(request).caller) { () throws(Errno) in
                     try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
                 }
             }

@@ -12,6 +12,7 @@ extension PassthroughFS {
         guard inode.type == S_IFREG else {
             throw inode.type == S_IFDIR ? .isDirectory : inode.type == S_IFLNK ? .tooManySymbolicLinkLevels : .noSuchAddressOrDevice
         }
+        let request = asker(request)
         let decision = decide(open, inode.descriptor, for: request)
         if case .deny(let error) = decision { throw error }
         let file = try relief.relieving { () throws(Errno) in
@@ -33,7 +34,8 @@ extension PassthroughFS {
         _ name: borrowing Name, in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request
     ) throws(Errno) -> Created {
         let directory = try inodes.pin(parent)
-        let verdict = decide(open, directory.descriptor, newName: name.string, isToBeCreated: true, for: request)
+        let asker = asker(request)
+        let verdict = decide(open, directory.descriptor, newName: name.string, isToBeCreated: true, for: asker)
         if case .deny(let error) = verdict { throw error }
         let file: FileDescriptor
         do throws(Errno) {
@@ -46,12 +48,14 @@ extension PassthroughFS {
         } catch .fileExists where open.flags & O_EXCL == 0 {
             throw .staleNFSFileHandle
         }
-        return try created(file, open, for: request)
+        try handOver(file, request)
+        return try created(file, open, for: asker)
     }
 
     public func tmpfile(in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request) throws(Errno) -> Created {
         let directory = try inodes.pin(parent)
-        let verdict = decide(open, directory.descriptor, isToBeCreated: true, for: request)
+        let asker = asker(request)
+        let verdict = decide(open, directory.descriptor, isToBeCreated: true, for: asker)
         if case .deny(let error) = verdict { throw error }
         let file = try asCaller(request, new) { (permissions) throws(Errno) in
             // With O_EXCL it can never be given a name.
@@ -60,7 +64,8 @@ extension PassthroughFS {
                     in: directory.descriptor, flags: sourceFlags(open) & ~O_TRUNC | open.flags & O_EXCL, permissions: permissions)
             }
         }
-        return try created(file, open, for: request)
+        try handOver(file, request)
+        return try created(file, open, for: asker)
     }
 
     /// The answer for a file that was just created. Takes its descriptor over. The node is found through the descriptor, not

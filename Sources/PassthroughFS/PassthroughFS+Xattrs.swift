@@ -15,7 +15,7 @@ extension PassthroughFS {
     public func listxattr(_ node: NodeID, into names: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
         let inode = try inodes.pin(node)
         // Natively `trusted.` attributes show to root alone; the kernel asks for values and changes of them by itself.
-        if request.caller.isRoot || !credentials.canSwitch { return try SystemCall.listxattr(inode.descriptor, into: &names) }
+        if asker(request).caller.isRoot || !credentials.canSwitch { return try SystemCall.listxattr(inode.descriptor, into: &names) }
         return try SystemCall.listxattr(inode.descriptor, into: &names, without: "trusted.")
     }
 
@@ -25,7 +25,7 @@ extension PassthroughFS {
         let inode = try inodes.pin(node)
         let flags = options.subtracting(.killSetGroupID).rawValue
         // It may take a block.
-        let assumed = try credentials.limit(to: request.caller)
+        let assumed = try credentials.limit(to: asker(request).caller)
         defer { credentials.restore(assumed) }
         try SystemCall.setxattr(name, of: inode.descriptor, to: value, flags: Int32(truncatingIfNeeded: flags))
         if options.contains(.killSetGroupID) {
@@ -39,7 +39,7 @@ extension PassthroughFS {
     public func removexattr(_ name: borrowing Name, of node: NodeID, for request: Request) throws(Errno) {
         let inode = try inodes.pin(node)
         // Users cannot remove capabilities: it is the kernel that does, for a write or a `chown`.
-        if name == "security.capability" { try refuseStranger(to: inode, request) }
+        if name == "security.capability" { try refuseStranger(to: inode, asker(request)) }
         try SystemCall.removexattr(name, of: inode.descriptor)
     }
 }

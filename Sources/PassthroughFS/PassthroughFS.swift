@@ -194,6 +194,8 @@ public final class PassthroughFS: FileSystem {
         }
     }
 
+    public var requiredCapabilities: Capabilities { options.idMapped ? [.allowIdmap] : [] }
+
     public var capabilities: Capabilities {
         var wanted: Capabilities = [
             // The source's own open truncates: one request instead of two, and none between them.
@@ -219,6 +221,11 @@ public final class PassthroughFS: FileSystem {
         ]
         if locks != nil { wanted.formUnion([.posixLocks, .flockLocks]) }
         if options.securityContexts { wanted.insert(.securityCtx) }
+        if options.idMapped {
+            wanted.insert(.allowIdmap)
+            // The kernel knows how ids are mapped, and takes the bits by itself where it is not told that others do.
+            wanted.subtract([.handleKillprivV2, .atomicOTrunc])
+        }
         // File handles of the mount can be opened after a node was forgotten.
         if options.remembered > 0 { wanted.insert(.exportSupport) }
         switch options.cache {

@@ -51,6 +51,9 @@ public struct PassthroughOptions: Hashable, Sendable {
     /// Whether what is made gets the security context that the policy of this machine has for it on this mount (SELinux), as an
     /// attribute of the source's file. Without it, which is the default, it gets the source's own, as if it were made there.
     public var securityContexts: Bool
+    /// Whether the mount can be mounted again with other ids (id-mapped mounts, `mount_setattr(2)`). It takes root and Linux 6.12. The
+    /// kernel then does not say who asks: the mirror looks it up in `/proc`, and each write asks for an attribute.
+    public var idMapped: Bool
     /// With locks on the source: how many threads of users may wait for one at the same time, for each takes one of the
     /// daemon's. ENOLCK beyond. To be fewer than there are threads: who is to give a lock back needs one too.
     public var lockWaiters: Int
@@ -66,7 +69,8 @@ public struct PassthroughOptions: Hashable, Sendable {
 
     public init(
         cache: Cache = .auto, passthrough: Bool = true, submounts: Submounts = .cross,
-        locks: Locks = .kernel, appends: Appends = .kernel, securityContexts: Bool = false, lockWaiters: Int = 128,
+        locks: Locks = .kernel, appends: Appends = .kernel, securityContexts: Bool = false, idMapped: Bool = false,
+        lockWaiters: Int = 128,
         remembered: Int = PassthroughOptions.defaultRemembered, keptBackings: Int = PassthroughOptions.defaultKeptBackings,
         keptFor: Duration? = .seconds(10)
     ) {
@@ -76,6 +80,7 @@ public struct PassthroughOptions: Hashable, Sendable {
         self.locks = locks
         self.appends = appends
         self.securityContexts = securityContexts
+        self.idMapped = idMapped
         self.lockWaiters = lockWaiters
         self.remembered = remembered
         self.keptBackings = keptBackings

@@ -71,6 +71,53 @@ struct LimitTests {
         #expect(outcome.status == (isRoots ? 9 : 3))
     }
 
+    /// Through a mount that shows the user's id as another.
+    @Test(arguments: [SessionOptions.Passthrough.require, .off])
+    func `through other ids`(_ passthrough: SessionOptions.Passthrough) throws {
+        let table = "exec \"$PROGRAM\" --limits mapped/$NAME 75533"
+        let (native, mirrored) = try Self.mapped(passthrough, "0 0 1,65533 75533 1", table)
+        #expect(native.split(separator: "\n").count > 60)
+        #expect(native.split(separator: "\n").allSatisfy { $0.hasSuffix($0.hasPrefix("root") ? "\tall" : "\tless") }, "\(native)")
+        #expect(mirrored == native)
+    }
+
+    /// A user whose things are root's in the source, as a container's root, is not given what is kept for root.
+    @Test(arguments: [SessionOptions.Passthrough.require, .off])
+    func `as root in the source alone`(_ passthrough: SessionOptions.Passthrough) throws {
+        let script = """
+            cd mapped/$NAME; exec setpriv --reuid 75533 --regid 75533 --clear-groups sh -c '
+            for i in $(seq 20); do mkdir d$i && touch d$i/f && echo directory; done
+            for i in $(seq 20); do ln -s $(head -c 200 /dev/zero | tr "\\0" x) s$i && echo link; done
+            for i in $(seq 300); do touch $(head -c 200 /dev/zero | tr "\\0" y)$i || { echo no file; break; }; done
+            dd if=/dev/zero of=new bs=128k count=1 || echo no new file
+            dd if=/dev/zero of=old bs=128k count=1 conv=notrunc || echo no old file
+            fallocate -l 128k old || echo no blocks
+            rm -rf d* s* y* new' 2> /dev/null
+            """
+        let (native, mirrored) = try Self.mapped(passthrough, "0 75533 1", script)
+        #expect(native == "no file\nno new file\nno old file\nno blocks\n")
+        #expect(mirrored == native)
+    }
+
+    /// What a script prints that works in `mapped/$NAME`: natively and on a mirror.
+    private static func mapped(
+        _ passthrough: SessionOptions.Passthrough, _ map: String, _ script: String
+    ) throws -> (native: String, mirrored: String) {
+        let place = try Manner(cache: .auto, passthrough: passthrough, appends: .kernel, idMapped: true).mount()
+        defer { place.end() }
+        defer { _ = try? shell("umount -l source/full", in: place.root) }
+        try succeed(prepare + "; mkdir mapped; for name in native mirrored; do : > source/full/$name/old; done; chmod -R a+rwX source/full", in: place.root)
+        let run = { (directory: String, name: String) throws -> String in
+            try succeed(fill, in: place.root)
+            try place.mapIDs(directory, at: "mapped", map)
+            defer { _ = try? shell("umount mapped", in: place.root) }
+            let result = try shell(script, in: place.root, environment: ["PROGRAM": builtProgram("conformance"), "NAME": name])
+            #expect(result.status == 0, "\(result.output)")
+            return result.output
+        }
+        return (try run("source/full", "native"), try run("mirror/full", "mirrored"))
+    }
+
     /// A registration is kept after the last close, and made anew for an opener of the other kind.
     @Test func `one after the other`() throws {
         let place = try MirrorMount(cache: .none)

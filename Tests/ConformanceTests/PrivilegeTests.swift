@@ -29,9 +29,9 @@ struct PrivilegeTests {
             seen = Array(fields[1...])
         }
 
-        static func all(here: String, source: String) throws -> [Row] {
+        static func all(here: String, source: String, shift: Int = 0) throws -> [Row] {
             let result = try shell(
-                "mkdir -p \"$HERE\"; exec \"$PROGRAM\" --privileges \"$HERE\" \"$SOURCE\"", in: "/", seconds: 300,
+                "mkdir -p \"$HERE\"; exec \"$PROGRAM\" --privileges \"$HERE\" \"$SOURCE\" \(shift)", in: "/", seconds: 300,
                 environment: ["PROGRAM": builtProgram("conformance"), "HERE": here, "SOURCE": source])
             #expect(result.status == 0, "\(result.output.suffix(2000))")
             return result.output.split(separator: "\n").compactMap { Row($0) }
@@ -56,6 +56,9 @@ struct PrivilegeTests {
             return isBehind && (actor == "stranger with CAP_FSETID" || concernsGroup && isMember && actor.contains("further"))
         }
 
+        /// Through a mapping nobody is seen to be in a group.
+        var isMembersThroughMapping: Bool { concernsGroup && isMember && way != "mapped store" }
+
         private var isMember: Bool { actor.contains("in the group") || actor.contains("member") }
 
         /// Bits stay that go natively: root without CAP_FSETID is taken for any root where there were no bits to lose at the open.
@@ -77,7 +80,7 @@ struct PrivilegeTests {
     private static let manners =
         PassthroughOptions.Cache.allCases.map { Manner(cache: $0, passthrough: .require, appends: .kernel) } + [
             Manner(cache: .auto, passthrough: .require, appends: .daemon), Manner(cache: .auto, passthrough: .off),
-            Manner(cache: .always, passthrough: .off),
+            Manner(cache: .always, passthrough: .off), Manner(cache: .auto, passthrough: .require, appends: .kernel, idMapped: true),
         ]
 
     @Test(arguments: manners) func `as natively`(_ manner: Manner) throws {
@@ -93,5 +96,36 @@ struct PrivilegeTests {
             Issue.record("\(row.description), natively \(wanted.seen)")
         }
         print("\(manner.testDescription): \(mirrored.count) rows, \(known.count) known to differ")
+    }
+
+    /// Through a mount that shows the ids from 4000 on as those from 14000 on, natively and of a mirror.
+    @Test(arguments: [
+        Manner(cache: .auto, passthrough: .require, appends: .kernel, idMapped: true), Manner(cache: .none, passthrough: .off, idMapped: true),
+    ]) func `through other ids`(_ manner: Manner) throws {
+        let native = try Self.native.get()
+        let place = try manner.mount()
+        defer { place.end() }
+        defer { _ = try? shell("umount mapped", in: place.root) }
+        try succeed("mkdir mapped", in: place.root)
+        try place.mapIDs("source", at: "mapped", "0 0 1,4000 14000 1000")
+        let mapped = try Row.all(here: place.root + "/mapped/rows", source: place.source + "/rows", shift: 10000)
+        #expect(mapped == native, "natively a mapping changes nothing")
+        try succeed("umount mapped", in: place.root)
+        try place.mapIDs("mirror", at: "mapped", "0 0 1,4000 14000 1000")
+        let mirrored = try Row.all(here: place.root + "/mapped/rows", source: place.source + "/rows", shift: 10000)
+        #expect(mirrored.count == native.count)
+        for (row, wanted) in zip(mirrored, native) where row != wanted {
+            let isKnown = row.losesMore(manner) || wanted.losesLess(manner) || row.isMembersThroughMapping
+            #expect(isKnown, "\(row.description), natively \(wanted.seen)")
+        }
+    }
+}
+
+extension MirrorMount {
+    /// Mounts a directory of it once more, with other ids: see `conformance --id-map`.
+    func mapIDs(_ directory: String, at other: String, _ map: String) throws {
+        let result = try shell(
+            "exec \"$PROGRAM\" --id-map \(directory) \(other) '\(map)'", in: root, environment: ["PROGRAM": builtProgram("conformance")])
+        #expect(result.status == 0, "\(result.output)")
     }
 }

@@ -84,6 +84,7 @@ extension CommandTests {
             ("666", "--passthrough require source mount", "HERE/mount: passthrough is required, and not to be had: the kernel lets only a process with CAP_SYS_ADMIN register backing files; run it as root"),
             ("600", "source mount", "/dev/fuse: not open to this user (run as root, or have root chmod 0666 /dev/fuse)"),
             ("666", "closed mount", "closed: permission denied (run as root, or as a user who may search it)"),
+            ("666", "--id-mapped source mount", "--id-mapped: files cannot be given to their owners by this user (run as root)"),
             ("666", "source /usr", "/usr: fusermount3 refused: user has no write access to mountpoint /usr (or run as root)"),
         ]) func `what stands against it is told`(_ mode: String, _ arguments: String, _ message: String) throws {
             let result = try Self.run(deviceMode: mode, "\"$COMMAND\" mount -f \(arguments)")

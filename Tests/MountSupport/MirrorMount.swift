@@ -40,7 +40,7 @@ public final class MirrorMount {
     /// - Parameter seconds: after so many the connection is aborted, so that nothing can hang for ever.
     public init(
         cache: PassthroughOptions.Cache = .auto, passthrough: SessionOptions.Passthrough = .require,
-        locks: PassthroughOptions.Locks = .kernel, appends: PassthroughOptions.Appends = .kernel, seconds: Int = 300,
+        locks: PassthroughOptions.Locks = .kernel, appends: PassthroughOptions.Appends = .kernel, idMapped: Bool = false, seconds: Int = 300,
         options change: (inout MountOptions) -> Void = { _ in }
     ) throws {
         root = FileManager.default.temporaryDirectory.path + "/mirror-\(UUID().uuidString)"
@@ -53,7 +53,8 @@ public final class MirrorMount {
         change(&options)
         PassthroughFS.prepareProcess()
         let fileSystem = try PassthroughFS(
-            source: FilePath("\(root)/source"), options: .init(cache: cache, passthrough: passthrough != .off, locks: locks, appends: appends))
+            source: FilePath("\(root)/source"), 
+            options: .init(cache: cache, passthrough: passthrough != .off, locks: locks, appends: appends, idMapped: idMapped))
         let mount = try Mount(fileSystem, at: FilePath("\(root)/mirror"), options: options)
         self.mount = mount
         watchdog = Watchdog(seconds: seconds) { try? mount.abort() }

@@ -289,6 +289,15 @@ private let user = Request(
         #expect(try mirror.text("name") == "text")
     }
 
+    /// The kernel takes set-user-id by itself where nobody says that it would.
+    @Test func idMappingIsAskedForWhereWanted() throws {
+        let (plain, mapped) = (try Mirror().fs, try Mirror(PassthroughOptions(idMapped: true)).fs)
+        #expect(plain.requiredCapabilities == [])
+        #expect(mapped.requiredCapabilities == [.allowIdmap])
+        #expect(plain.capabilities.symmetricDifference(mapped.capabilities) == [.allowIdmap, .handleKillprivV2, .atomicOTrunc])
+        #expect(mapped.capabilities.isSuperset(of: [.allowIdmap, .posixACL]))
+    }
+
     @Test func securityContextsAreAskedForWhereWanted() throws {
         #expect(try !Mirror().fs.capabilities.contains(.securityCtx))
         #expect(try Mirror(PassthroughOptions(securityContexts: true)).fs.capabilities.contains(.securityCtx))
@@ -330,7 +339,7 @@ private let user = Request(
         defer { _ = clinux_setfsgid(gid_t(bitPattern: own)) }
         let credentials = Credentials()
         func make(_ name: String, _ caller: Caller) throws {
-            let assumed = try credentials.assume(caller)
+            let assumed = try credentials.assume(caller, boundAs: caller)
             try mirror.write(name)
             credentials.restore(assumed)
         }

@@ -11,6 +11,7 @@ extension Errno {
 /// The answers of a filesystem that does not implement an operation. See ``FileSystem`` for what ENOSYS means.
 extension FileSystem {
     public var capabilities: Capabilities { [] }
+    public var requiredCapabilities: Capabilities { [] }
     public var backings: BackingOptions { BackingOptions() }
 
     public func start(_ connection: Connection) {}

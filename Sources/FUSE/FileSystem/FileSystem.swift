@@ -23,6 +23,10 @@ public protocol FileSystem: Sendable {
     /// ``Connection/capabilities``.
     var capabilities: Capabilities { get }
 
+    /// Those of them without which it is not to be served: where the kernel does not offer one of them the session does not start, see
+    /// ``SessionError/missing(_:)``. None, unless it says otherwise.
+    var requiredCapabilities: Capabilities { get }
+
     /// How files that are handed to the kernel are numbered and kept. Asked once, before ``start(_:)``.
     var backings: BackingOptions { get }
 

@@ -10,7 +10,7 @@
 // notifications and deferred replies have rules of their own, in their files. A session may be stepped by any number of
 // threads, each with a lane of its own.
 
-import FUSEWire
+public import FUSEWire
 import Glibc
 public import Logging
 public import SystemPackage
@@ -44,6 +44,8 @@ public final class Session<FS: FileSystem>: Sendable {
         mountedAs deviceNumber: UInt64? = nil
     ) throws(SessionError) {
         let agreed = try Handshake(wanted: fileSystem.capabilities, options: options).run(on: lane)
+        let missing = fileSystem.requiredCapabilities.subtracting(agreed.capabilities)
+        guard missing.isEmpty else { throw .missing(missing) }
         self.fileSystem = fileSystem
         logger = options.logger
         counters = SessionCounters()
@@ -166,6 +168,8 @@ public enum SessionError: Error, Equatable, CustomStringConvertible {
     case notAnInit
     /// The connection ended before INIT was answered.
     case ended
+    /// The kernel does not offer what the filesystem requires, see ``FileSystem/requiredCapabilities``.
+    case missing(Capabilities)
     /// Passthrough was required.
     case passthroughUnavailable(reason: String, remedy: String)
     /// A system call failed.
@@ -177,6 +181,8 @@ public enum SessionError: Error, Equatable, CustomStringConvertible {
             "the kernel speaks FUSE protocol \(major).\(minor), and \(FUSEProtocol.major).\(FUSEProtocol.oldestMinor) is the oldest served here: Linux 5.4 or newer is needed"
         case .notAnInit: "the kernel's first request was no INIT: the descriptor was in use before"
         case .ended: "the connection ended before it was set up: it was unmounted or aborted"
+        case .missing(let capabilities):
+            "the kernel does not offer \(capabilities)" + (capabilities.contains(.allowIdmap) ? " (id-mapped mounts): Linux 6.12 or newer is needed" : "")
         case .passthroughUnavailable(let reason, let remedy): "passthrough is required, and not to be had: \(reason); \(remedy)"
         case .system(let errno): "\(errno)"
         }

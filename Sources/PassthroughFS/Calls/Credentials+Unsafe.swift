@@ -82,8 +82,10 @@ struct Credentials: Sendable {
     }
 
     /// Acts as the caller from now on, on this thread. Throws EPERM, with nothing changed, where that cannot be.
-    func assume(_ caller: Caller) throws(Errno) -> Assumed {
-        bindByQuotas(caller)
+    ///
+    /// Quotas bind as they bind `asker`: not where that is root.
+    func assume(_ caller: Caller, boundAs asker: Caller) throws(Errno) -> Assumed {
+        bindByQuotas(asker)
         var assumed = Assumed()
         guard canSwitch, caller.user.rawValue != user || caller.group.rawValue != group else { return assumed }
         // Neither call reports failure, so it is asked afterwards.

@@ -2,10 +2,9 @@
 
 import ConformanceCalls
 
-/// `conformance --limits HERE`: what an ordinary user and root can still make on a filesystem on which nothing is left but what it
+/// `conformance --limits HERE [USER]`: what an ordinary user and root can still make on a filesystem on which nothing is left but what it
 /// keeps for root. HERE is an empty directory. One line for each row, with tabs: who did what, and whether all of it came about.
 enum LimitTable {
-    private static let user: UInt32 = 65533
     /// Bytes. All rows together must not take more than is kept for root.
     private static let size = 131072
 
@@ -60,7 +59,7 @@ enum LimitTable {
     private static func long(_ index: Int) -> String { "\(index)-" + String(repeating: "n", count: 200) }
 
     static func run(_ arguments: [String]) -> Bool {
-        guard arguments.count == 1, Sys.chdir(arguments[0]) == 0 else { Main.usage() }
+        guard 1...2 ~= arguments.count, let user = UInt32(arguments.count > 1 ? arguments[1] : "65533"), Sys.chdir(arguments[0]) == 0 else { Main.usage() }
         Sys.umask(0)
         let from = Sys.open("content", O_RDWR | O_CREAT, 0o644)
         guard from >= 0, Sys.write(from, [UInt8](repeating: 0x62, count: size)) == size else { return false }
@@ -68,19 +67,19 @@ enum LimitTable {
             let name = who == 0 ? "root" : "user"
             for opening in Opening.allCases where who != 0 || opening != .besideRoot {
                 for way in ways {
-                    guard let done = row(who, opening, way, from) else { return false }
+                    guard let done = row(who, user, opening, way, from) else { return false }
                     Sys.print("\(name), \(way.name) to a file \(opening.rawValue)\t\(done >= size ? "all" : "less")")
                 }
             }
             for row in names {
-                let done = count(who, row)
+                let done = count(who, user, row)
                 Sys.print("\(name), \(row.name)\t\(done == row.count ? "all" : "less")")
             }
         }
         return true
     }
 
-    private static func row(_ who: UInt32, _ opening: Opening, _ way: Way, _ from: Int) -> Int? {
+    private static func row(_ who: UInt32, _ user: UInt32, _ opening: Opening, _ way: Way, _ from: Int) -> Int? {
         let made = Sys.open("f", O_WRONLY | O_CREAT | O_EXCL, 0o666)
         guard made >= 0 else { return nil }
         Sys.close(made)
@@ -97,7 +96,7 @@ enum LimitTable {
         return done
     }
 
-    private static func count(_ who: UInt32, _ row: (name: String, count: Int, act: @Sendable (Int) -> Int)) -> Int {
+    private static func count(_ who: UInt32, _ user: UInt32, _ row: (name: String, count: Int, act: @Sendable (Int) -> Int)) -> Int {
         for name in ["to", "from"] {
             Sys.mkdir(name, 0o777)
             Sys.chown(name, user, user)

@@ -2,10 +2,10 @@
 
 import ConformanceCalls
 
-/// `conformance --privileges HERE SOURCE`: what is left of set-user-id and set-group-id when somebody changes a file, for all who may,
+/// `conformance --privileges HERE SOURCE [SHIFT]`: what is left of set-user-id and set-group-id when somebody changes a file, for all who may,
 /// all kinds of files and all ways. HERE is a directory, and SOURCE what it shows: the same one, natively. One line for each row,
 /// with tabs: what was done, what came of it, the permissions that HERE shows right after, those of the source, and those that
-/// HERE shows in the end.
+/// HERE shows in the end. SHIFT is added to all ids but root's: HERE may be mounted with other ones.
 enum PrivilegeTable {
     private static let fileGroup: UInt32 = 4500
 
@@ -81,7 +81,8 @@ enum PrivilegeTable {
 
     /// Whether all rows could be made.
     static func run(_ arguments: [String]) -> Bool {
-        guard arguments.count == 2, Sys.chdir(arguments[0]) == 0 else { Main.usage() }
+        guard 2...3 ~= arguments.count, Sys.chdir(arguments[0]) == 0 else { Main.usage() }
+        let shift = arguments.count > 2 ? UInt32(arguments[2]) ?? 0 : 0
         Sys.umask(0)
         let source = arguments[1]
         let from = Sys.open("from", O_WRONLY | O_CREAT, 0o644)
@@ -92,7 +93,7 @@ enum PrivilegeTable {
             for opening in Opening.allCases {
                 for way in ways where way.takesFile || ![.handedOn, .handedOnByOther].contains(opening) {
                     for mode in modes {
-                        guard let row = row(rows.count, actor, opening, way, mode, source) else { return false }
+                        guard let row = row(rows.count, actor, opening, way, mode, source, shift) else { return false }
                         rows.append(row)
                     }
                 }
@@ -108,37 +109,37 @@ enum PrivilegeTable {
     }
 
     private static func row(
-        _ number: Int, _ actor: Actor, _ opening: Opening, _ way: Way, _ mode: UInt32, _ source: String
+        _ number: Int, _ actor: Actor, _ opening: Opening, _ way: Way, _ mode: UInt32, _ source: String, _ shift: UInt32
     ) -> String? {
         let path = "f\(number)"
         let made = Sys.open(path, O_WRONLY | O_CREAT | O_EXCL, 0o600)
         guard made >= 0, Sys.write(made, String(repeating: "a", count: 4096)) == 4096 else { return nil }
         Sys.close(made)
-        Sys.chown(path, 4001, fileGroup)
+        Sys.chown(path, 4001 + shift, fileGroup + shift)
         Sys.chmod(path, opening == .behind ? mode & 0o777 : mode)
         var beside = -1
         var file = -1
         switch opening {
         case .rootBeside: beside = Sys.open(path, O_RDWR)
         case .ownerBeside:
-            become(owner)
+            become(owner, shift)
             beside = Sys.open(path, O_RDWR)
         case .handedOn: file = Sys.open(path, way.flags)
         case .handedOnByOther:
             // By somebody to whom other rules apply.
-            become(actor.user == 0 || actor.user == owner.user ? stranger : owner)
+            become(actor.user == 0 || actor.user == owner.user ? stranger : owner, shift)
             file = Sys.open(path, way.flags)
         case .itself, .behind: break
         }
-        become(actor)
+        become(actor, shift)
         if file < 0, way.takesFile { file = Sys.open(path, way.flags) }
         if opening == .behind {
-            become(root)
+            become(root, shift)
             Sys.chmod("\(source)/\(path)", mode)
-            become(actor)
+            become(actor, shift)
         }
         let outcome = way.act(path, file)
-        become(root)
+        become(root, shift)
         let shown = permissions(path)
         let kept = permissions("\(source)/\(path)")
         for open in [file, beside] where open >= 0 { Sys.close(open) }
@@ -146,8 +147,9 @@ enum PrivilegeTable {
             + "\(outcome < 0 ? Sys.name(ofError: -outcome) : "ok")\t\(shown)\t\(kept)"
     }
 
-    private static func become(_ actor: Actor) {
-        guard Sys.become(actor.user, actor.group, actor.groups) == 0 else { return }
+    private static func become(_ actor: Actor, _ shift: UInt32) {
+        let (user, group) = actor.user == 0 ? (0, 0) : (actor.user + shift, actor.group + shift)
+        guard Sys.become(user, group, actor.groups.map { $0 + shift }) == 0 else { return }
         // Root that becomes root again gets nothing back by that.
         if let isOn = actor.capability ?? (actor.user == 0 ? true : nil) { _ = Sys.set(capability: Int(K_CAP_FSETID), isOn) }
     }

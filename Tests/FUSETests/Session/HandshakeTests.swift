@@ -64,6 +64,20 @@ import Testing
         #expect(stepped.session.connection.offered == InitFlags(low: offered.low, high: 0))
     }
 
+    @Test func whatIsRequiredMustBeOffered() throws {
+        let demanding = RecordingFS(capabilities: [.allowIdmap, .posixACL], required: [.allowIdmap])
+        _ = try Stepped(demanding, opening: initRequest(offers: [.initExt, .allowIdmap]))
+        let other = RecordingFS(capabilities: [.allowIdmap, .posixACL], required: [.allowIdmap])
+        let error = try #require(throws: SessionError.self) {
+            try Session(
+                other, device: ScriptedDevice(), lane: ScriptedLane([initRequest(offers: [.initExt, .posixACL])]),
+                options: SessionOptions(logger: .silent))
+        }
+        #expect(error == .missing(.allowIdmap))
+        #expect("\(error)" == "the kernel does not offer ALLOW_IDMAP (id-mapped mounts): Linux 6.12 or newer is needed")
+        #expect(other.record.withLock { $0.connection == nil })
+    }
+
     @Test func onlyWhatIsWantedAndOfferedIsAgreedOn() throws {
         let wanted: Capabilities = [.posixACL, .doReaddirplus, .handleKillprivV2]
         let offered: InitFlags = [.initExt, .doReaddirplus, .handleKillprivV2, .bigWrites, .flockLocks]

@@ -20,8 +20,12 @@ final class RecordingFS: FileSystem {
 
     let record = Mutex(Record())
     let capabilities: Capabilities
+    let requiredCapabilities: Capabilities
 
-    init(capabilities: Capabilities = []) { self.capabilities = capabilities }
+    init(capabilities: Capabilities = [], required: Capabilities = []) {
+        self.capabilities = capabilities
+        requiredCapabilities = required
+    }
 
     /// The calls since the last time.
     func takeCalls() -> [String] {
