@@ -85,10 +85,14 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(name: "FUSEWireTests", dependencies: ["FUSEWire"], swiftSettings: settings + [lifetimes]),
+        // A server in a process of its own, for what tells on a whole process.
+        .executableTarget(
+            name: "strained", dependencies: ["FUSE", "FUSESimulation", "PassthroughFS", logging, system],
+            path: "Tests/StrainedRunner", swiftSettings: settings),
         .testTarget(
             name: "FUSETests",
             dependencies: [
-                "CLinux", "FUSE", "FUSESimulation", "FUSEWire", "PassthroughFS", "HelloFS", "MemoryFS", "PolicyFS", "SlowFS", "TickFS", logging, system,
+                "CLinux", "FUSE", "FUSESimulation", "FUSEWire", "PassthroughFS", "strained", "HelloFS", "MemoryFS", "PolicyFS", "SlowFS", "TickFS", logging, system,
             ],
             swiftSettings: settings + [lifetimes]),
         .testTarget(

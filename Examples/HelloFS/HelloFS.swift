@@ -21,7 +21,7 @@ struct HelloFS: FileSystem {
         if offset == 0 { _ = entries.add("hello", inode: 2, type: .regular, next: 1) }
     }
 
-    func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
-        for byte in "Hello, world!\n".utf8.dropFirst(Int(clamping: offset)).prefix(output.freeCapacity) { output.append(byte) }
+    func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {
+        output.append(contentsOf: "Hello, world!\n".utf8.dropFirst(Int(clamping: offset)).prefix(output.freeCapacity))
     }
 }

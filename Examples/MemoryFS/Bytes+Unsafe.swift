@@ -12,18 +12,6 @@ extension RawSpan {
     }
 }
 
-extension OutputRawSpan {
-    /// Appends as much of it as there is room for.
-    mutating func write(_ bytes: ArraySlice<UInt8>) {
-        let part = bytes.prefix(freeCapacity)
-        unsafe withUnsafeMutableBytes { buffer, count in
-            // Safe: the part is no longer than what is free.
-            unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...]).copyBytes(from: part)
-            count += part.count
-        }
-    }
-}
-
 extension Timestamp {
     static var now: Timestamp {
         var time = timespec()

@@ -37,11 +37,11 @@ extension MemoryFS {
         return Created(entry: entry, opened: Opened(io: .keepingCache, skipsFlush: true))
     }
 
-    func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
+    func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {
         // Copies no bytes: the array is shared until someone writes.
         let content = try access { (state) throws(Errno) in try state.node(file.node).content }
         guard case .file(let bytes) = content else { throw .invalidArgument }
-        output.write(bytes.dropFirst(Int(clamping: offset)))
+        output.append(contentsOf: bytes.dropFirst(Int(clamping: offset)).prefix(output.freeCapacity))
     }
 
     func write(_ file: OpenFile, at offset: UInt64, _ data: RawSpan, _ options: WriteOptions, for request: Request) throws(Errno) -> Int {
@@ -71,16 +71,18 @@ extension MemoryFS {
 
     // MARK: Extended attributes
 
-    func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
+    func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout DataWriter, for request: Request) throws(Errno) -> Int {
         let name = name.bytes.array
         let found = try access { (state) throws(Errno) in try state.node(node).xattrs[name] }
         guard let found else { throw .noData }
-        return try value.fill(found)
+        value.append(contentsOf: found)
+        return found.count
     }
 
-    func listxattr(_ node: NodeID, into names: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
+    func listxattr(_ node: NodeID, into names: inout DataWriter, for request: Request) throws(Errno) -> Int {
         let found = try access { (state) throws(Errno) in Array(try state.node(node).xattrs.keys) }
-        return try names.fill(Array(found.map { $0 + [0] }.joined()))
+        for name in found { names.append(contentsOf: name + [0]) }
+        return found.reduce(0) { $0 + $1.count + 1 }
     }
 
     func setxattr(_ name: borrowing Name, of node: NodeID, to value: RawSpan, _ options: XattrOptions, for request: Request) throws(Errno) {
@@ -130,16 +132,6 @@ extension AttributeChanges.Time {
         case .now: .now
         case .at(let time): time
         }
-    }
-}
-
-extension OutputRawSpan {
-    /// Appends all of it, and says how long it is; with no room at all it only says that.
-    mutating func fill(_ bytes: [UInt8]) throws(Errno) -> Int {
-        if freeCapacity == 0 { return bytes.count }
-        guard bytes.count <= freeCapacity else { throw .outOfRange }
-        write(bytes[...])
-        return bytes.count
     }
 }
 

@@ -47,10 +47,10 @@ extension MemoryFS {
         }
     }
 
-    func readlink(_ node: NodeID, into target: inout OutputRawSpan, for request: Request) throws(Errno) {
+    func readlink(_ node: NodeID, into target: inout DataWriter, for request: Request) throws(Errno) {
         let content = try access { (state) throws(Errno) in try state.node(node).content }
         guard case .link(let bytes) = content else { throw .invalidArgument }
-        target.write(bytes[...])
+        target.append(contentsOf: bytes)
     }
 
     func link(_ node: NodeID, to newName: borrowing Name, in newParent: NodeID, for request: Request) throws(Errno) -> Entry {

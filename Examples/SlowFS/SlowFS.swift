@@ -26,7 +26,7 @@ final class SlowFS: FileSystem {
     /// Nobody waits any more.
     func stop() { state.withLock { $0.waiting = [:] } }
 
-    func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
+    func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {
         guard let connection = state.withLock({ $0.connection }) else { throw .ioError }
         throw connection.deferReply(to: request) { reply in
             let box = DeferredReply.Box(reply)
@@ -39,7 +39,7 @@ final class SlowFS: FileSystem {
         // It is gone where it was interrupted.
         guard let reply = take(request) else { return }
         reply.reply(data: { (output) throws(Errno) in
-            for byte in text.utf8.dropFirst(Int(clamping: offset)).prefix(output.freeCapacity) { output.append(byte) }
+            output.append(contentsOf: text.utf8.dropFirst(Int(clamping: offset)).prefix(output.freeCapacity))
         })
     }
 

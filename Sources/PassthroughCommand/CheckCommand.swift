@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import ArgumentParser
+import FUSE
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,6 +14,7 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         try Console.run {
+            if let source { try MountCalls.checkSource(source) }
             let lines = try Interrupt.watched { try CheckLine.all(source: source) }
             let width = lines.map(\.subject.count).max() ?? 0
             for line in lines {

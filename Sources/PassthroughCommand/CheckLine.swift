@@ -158,13 +158,17 @@ struct CheckLine {
             return CheckLine("source", needed: false, no: "\(path): not tried, as no file can be made there: \(error)")
         }
         let statistics = mount.statistics
-        if statistics.passthroughOpens > 0 { return CheckLine("source", ok: "\(path): the kernel reads and writes its files itself") }
+        if statistics.passthroughOpens > 0 {
+            let stacked = mount.session.connection.stackDepth == 2
+                ? "; its filesystem is stacked on another, so nothing can be stacked on the mount" : ""
+            return CheckLine("source", ok: "\(path): the kernel reads and writes its files itself\(stacked)")
+        }
         guard case .available = statistics.passthrough else {
             return CheckLine("source", no: "\(path): its files go through the daemon (see passthrough)")
         }
         let reason =
             statistics.refusals.keys.contains(.tooManySymbolicLinkLevels)
-            ? "its filesystem is itself stacked on another, as overlayfs is (mirror what lies below it)"
+            ? "its filesystem is stacked too deeply on others (mirror what lies below it)"
             : statistics.refusals.keys.map { "\($0)" }.joined(separator: ", ")
         return CheckLine("source", no: "\(path): its files go through the daemon: \(reason)")
     }

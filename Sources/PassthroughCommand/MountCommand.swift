@@ -47,6 +47,11 @@ struct MountCommand: ParsableCommand {
     @Option(help: "Whether the kernel reads and writes the files itself: auto (where it can), off, require.")
     var passthrough: SessionOptions.Passthrough = .auto
 
+    @Option(help: ArgumentHelp(
+        "How deeply files that are passed through may be stacked: 1, or 2 for a source that is itself stacked, as overlayfs is; then nothing can be stacked on the mount. As the source needs it, unless given.",
+        valueName: "1|2"))
+    var stackDepth: Int?
+
     @Option(help: "What is mounted within the source: cross (show it), refuse (show the directories that it is mounted on).")
     var submounts: PassthroughOptions.Submounts = .cross
 
@@ -58,6 +63,9 @@ struct MountCommand: ParsableCommand {
 
     @Flag(help: "What is made gets the security context that this machine's policy (SELinux) has for it on this mount.")
     var securityContexts = false
+
+    @Flag(help: "The mount can be mounted again with other ids (id-mapped mounts, as containers have them).")
+    var idMapped = false
 
     @Option(
         help: "For how many files that the kernel has forgotten file handles can still be opened (NFS); 136 bytes each.")
@@ -74,6 +82,7 @@ struct MountCommand: ParsableCommand {
 
     func validate() throws {
         guard threads.map({ 1...1024 ~= $0 }) ?? true else { throw ValidationError("--threads takes a number from 1 to 1024") }
+        guard stackDepth.map({ 1...2 ~= $0 }) ?? true else { throw ValidationError("--stack-depth takes 1 or 2") }
         guard 1...1024 ~= maxThreads else { throw ValidationError("--max-threads takes a number from 1 to 1024") }
         guard 0...(1 << 26) ~= remember else { throw ValidationError("--remember takes a number from 0 to \(1 << 26)") }
         guard 0...(1 << 20) ~= keptBackings else { throw ValidationError("--kept-backings takes a number from 0 to \(1 << 20)") }
@@ -100,6 +109,7 @@ struct MountCommand: ParsableCommand {
         mountOptions.threads = ThreadLimits(
             initial: threads ?? min(ThreadLimits.processorCount, maxThreads), maximum: maxThreads)
         mountOptions.session.passthrough = passthrough
+        mountOptions.session.maxStackDepth = stackDepth.map { UInt32($0) }
         // The name that people see is where the files are, in full: it is looked at from anywhere.
         mountOptions.source = FilePath(source).isAbsolute ? source : (try? MountCalls.realPath(source)) ?? source
         var request = MountRequest(mountOptions)
@@ -122,7 +132,13 @@ struct MountCommand: ParsableCommand {
         let logger = log.logger(verbose: verbose || debug)
         var request = request(logger)
         if debug { request.options.trace = { logger.debug("\($0)") } }
+        // First of all: what follows asks it, and the source may be the same.
+        try MountCalls.checkMountpoint(mountpoint)
+        try MountCalls.checkSource(source)
         try CheckLine.checkAccess(source)
+        guard !idMapped || geteuid() == 0 else {
+            throw MountError("--id-mapped", "files cannot be given to their owners by this user", remedy: "run as root")
+        }
         try Nesting.check(source: source, mountpoint: mountpoint, submounts: submounts)
 
         // The kernel takes files of its own at the start; whether those of the source, only a file of the source tells.
@@ -136,10 +152,11 @@ struct MountCommand: ParsableCommand {
             source: FilePath(source),
             options: PassthroughOptions(
                 cache: cache, passthrough: passthrough != .off, submounts: submounts, locks: locks, appends: appends, securityContexts: securityContexts,
-                lockWaiters: maxThreads / 2, remembered: remember, keptBackings: keptBackings),
+                idMapped: idMapped, lockWaiters: maxThreads / 2, remembered: remember, keptBackings: keptBackings),
             logger: logger)
         try request.inherit(mirror.mountRestrictions, of: source)
         request.tellOfOthersChoices(source: source, logger)
+        request.tellOfIdleWords { logger.debug("\($0)") }
         PassthroughFS.prepareProcess()
         let manager = foreground ? ServiceManager() : nil
         var served: Mount<PassthroughFS>?
@@ -159,7 +176,8 @@ struct MountCommand: ParsableCommand {
                     logger.warning("stats will not find this mount: \(StatsSocket.directory): \(error)")
                 }
                 logger.debug("\(mount.mountpoint) is mounted: protocol 7.\(mount.session.connection.protocolMinor), \(mount.session.connection.capabilities)")
-                if let notice { Console.complain(notice) }
+                // Who has read something wants to know where more of it would be.
+                if let notice, log.hasMessages { Console.complain(notice) }
                 isLive(log, logger, manager, "\(source) is served at \(mount.mountpoint)")
             } whenEnding: {
                 tell(logger) { () throws(Errno) in try manager?.stopping("unmounting") }

@@ -11,6 +11,8 @@ struct MountRequest {
     var isRemount = false
     /// Words about access times. They are kept by the mount that the source is on.
     var accessTimes: AccessTimes?
+    /// Words that change nothing here, and why.
+    var idleWords: [String: String] = [:]
     /// Words that only root's mounts can follow.
     var privileged: Set<String> = []
     /// What is asked for by a word of its own, `suid` and its like: that it be allowed. Without a word it is allowed, too, unless
@@ -66,13 +68,13 @@ struct MountOptionList: Sendable {
 
     /// As those, with a value. The last ones are what a mounted filesystem shows of itself, which a remount repeats.
     private static let ignoredPairs: Set<String> = [
-        "user", "comment", "uhelper", "helper", "user_id", "group_id", "rootmode", "max_read", "blksize",
+        "user", "comment", "uhelper", "helper", "user_id", "group_id", "rootmode", "blksize",
     ]
 
     static var names: String { words.map(\.name).joined(separator: ", ") + ", fsname=NAME, subtype=NAME" }
 
     init(argument: String) throws {
-        let words = argument.split(separator: ",").map { String($0) }
+        let words = OptionWords.split(argument)
         let asked = words.count - Self.helpersWords(words)
         changes = try words.enumerated().compactMap { place, word in
             guard place >= asked, let change = try Self.change(for: word) else { return try Self.change(for: word) }
@@ -96,6 +98,7 @@ struct MountOptionList: Sendable {
     private static func change(for word: String) throws -> Change? {
         if let known = words.first(where: { $0.name == word }) { return known.change }
         if let implying = implying[word] { return implying }
+        if let foreign = try ForeignOption.change(for: word) { return foreign }
         if ignored.contains(word) || word.hasPrefix("x-") || word.hasPrefix("X-") { return nil }
         let pair = word.split(separator: "=", maxSplits: 1).map { String($0) }
         if pair.count == 2 {

@@ -20,8 +20,14 @@ struct PassthroughCommand: ParsableCommand {
     static func main() {
         Surroundings.settle()
         do {
+            // Swift reads the arguments there. The mirror needs it, too.
+            guard CommandLine.argc > 0 else {
+                Console.complain("/proc: not mounted (mount -t proc proc /proc)")
+                exit(withError: ExitCode.failure)
+            }
             guard CommandLine.argc > 1 else { return Console.say(helpMessage()) }
-            var command = try parseAsRoot()
+            try CommandWord.check(CommandLine.arguments[1])
+            var command = try parseAsRoot(OptionWords.expanded(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch {
             // ArgumentParser's own status for wrong usage is 64.

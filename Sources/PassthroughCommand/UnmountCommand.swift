@@ -6,7 +6,8 @@ import SystemPackage
 
 struct UnmountCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "unmount", abstract: "Unmount what is mounted at MOUNTPOINT. The command that serves it ends then.")
+        commandName: "unmount", abstract: "Unmount what is mounted at MOUNTPOINT. The command that serves it ends then.",
+        aliases: ["umount"])
 
     @Argument(help: "Where it is mounted.")
     var mountpoint: String

@@ -19,10 +19,21 @@ extension PassthroughFS {
     }
 
     private func attributes(of inode: borrowing Inode, _ node: NodeID) throws(Errno) -> AttributesReply {
+        // First: who stops storing after this has stored before the attributes are read.
+        let timeout = attributesTimeout(of: node, inode.descriptor)
         let status = try SystemCall.status(of: inode.descriptor)
         if status.st_nlink == 0 { dropBacking(of: node) }
         return AttributesReply(shown(status, inode.restrictions), timeout: timeout)
     }
+
+    /// How long attributes hold that are answered now.
+    private func attributesTimeout(of node: NodeID, _ descriptor: FileDescriptor) -> Timeout {
+        let mayMove = inodes.mayBeStored(node) { (try? SystemCall.isOpenForWriting(descriptor)) ?? true }
+        return mayMove ? .zero : timeout
+    }
+
+    /// Attributes of a node have changed by something of which no reply tells the kernel: it is to ask for them anew.
+    func tellChange(of node: NodeID) { notifier.withLock { $0 }?.forgetAttributes(of: node) }
 
     /// Several changes in one request are made one after the other, where natively they are one; the kernel hardly sends
     /// such. The order is that of their effects on each other, and safe to be broken off:
@@ -36,6 +47,11 @@ extension PassthroughFS {
         _ node: NodeID, _ changes: AttributeChanges, handle: FileHandle?, for request: Request
     ) throws(Errno) -> AttributesReply {
         let inode = try inodes.pin(node)
+        let request = asker(request)
+        var changes = changes
+        if options.idMapped { try addPrivileges(to: &changes, of: inode, for: request) }
+        // What changes its owner or group counts for the quotas of the new ones.
+        credentials.bindByQuotas(request.caller)
         if changes.owner != nil || changes.group != nil {
             try SystemCall.chown(inode.descriptor, changes.owner, changes.group)
         }
@@ -50,9 +66,13 @@ extension PassthroughFS {
             let size = try size.fileOffset
             if let handle {
                 let file = try openFiles.pin(handle, .file)
-                try SystemCall.truncate(open: file.descriptor, to: size)
+                try credentials.limited(to: request.caller) { () throws(Errno) in
+                    try SystemCall.truncate(open: file.descriptor, to: size)
+                }
             } else {
-                try SystemCall.truncate(inode.descriptor, to: size)
+                try credentials.limited(to: request.caller) { () throws(Errno) in
+                    try SystemCall.truncate(inode.descriptor, to: size)
+                }
             }
         }
         if changes.accessed != nil || changes.modified != nil {
@@ -63,7 +83,7 @@ extension PassthroughFS {
 
     public func access(_ node: NodeID, _ mode: AccessCheck, for request: Request) throws(Errno) {
         let inode = try inodes.pin(node)
-        let assumed = try credentials.assume(request.caller)
+        let assumed = try credentials.assume(request.caller, boundAs: request.caller)
         defer { credentials.restore(assumed) }
         try SystemCall.access(inode.descriptor, mode)
     }

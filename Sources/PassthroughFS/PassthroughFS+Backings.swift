@@ -10,7 +10,7 @@ extension PassthroughFS {
     public var backings: BackingOptions {
         BackingOptions(
             ids: .chosen { node in BackingID(rawValue: Int32(truncatingIfNeeded: NodeAddress(node).slot)) },
-            kept: options.keptBackings, keptFor: options.keptFor)
+            kept: options.keptBackings, keptFor: options.keptFor, stackDepth: stackDepth)
     }
 
     /// An inode has no name left, or so it seems: a registration must not hold its space once nobody has it open. Where the

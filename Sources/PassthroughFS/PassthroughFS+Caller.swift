@@ -29,23 +29,25 @@ extension PassthroughFS {
     /// source refuses for want of permission alone, it is done once more without regard to that; still as the caller, whose
     /// the new thing is.
     func asCaller<R>(_ request: Request, _ body: () throws(Errno) -> R) throws(Errno) -> R {
+        let (maker, asker) = maker(request)
         do throws(Errno) {
-            let assumed = try credentials.assume(request.caller)
+            let assumed = try credentials.assume(maker, boundAs: asker)
             defer { credentials.restore(assumed) }
             return try body()
-        } catch .permissionDenied where credentials.canSwitch && !request.caller.isRoot {
-            let assumed = try credentials.assume(request.caller)
+        } catch .permissionDenied where credentials.canSwitch && !maker.isRoot {
+            let assumed = try credentials.assume(maker, boundAs: asker)
             defer { credentials.restore(assumed) }
             guard clinux_override_permissions() == 0 else { throw .permissionDenied }
             return try body()
         }
     }
 
-    /// Whether the caller is in a group, or need not be. The request tells of one group only; the others are in the caller's `/proc`, where
-    /// it waits meanwhile. Slow, and for rare cases alone.
+    /// Whether the caller is in a group, or need not be: who has CAP_FSETID, as root usually does. The request tells of one group
+    /// only; the others are in the caller's `/proc`, where it waits meanwhile. Slow, and for rare cases alone.
     func isMember(_ request: Request, of group: GroupID) -> Bool {
-        if request.caller.isRoot || request.caller.group == group { return true }
-        return status(of: request.caller, "Groups:")?.contains { UInt32($0) == group.rawValue } ?? false
+        if request.caller.group == group { return true }
+        if let groups = status(of: request.caller, "Groups:"), groups.contains(where: { UInt32($0) == group.rawValue }) { return true }
+        return mayKeepPrivileges(request)
     }
 
     /// Whether the caller has CAP_FSETID, as root usually does. Slow, as above.
@@ -64,8 +66,13 @@ extension PassthroughFS {
     }
 
     /// The words of a line of the caller's `/proc/PID/status`; nil where that is not to be seen.
-    private func status(of caller: Caller, _ name: String) -> [Substring]? {
-        guard caller.process > 0, let text = try? SystemCall.text(of: "/proc/\(caller.process)/status") else { return nil }
-        return text.split(separator: "\n").first { $0.hasPrefix(name) }?.split(whereSeparator: \.isWhitespace).dropFirst().map { $0 }
+    private func status(of caller: Caller, _ name: String) -> [Substring]? { statusText(of: caller).flatMap { Self.line(name, of: $0) } }
+
+    func statusText(of caller: Caller) -> String? {
+        caller.process > 0 ? try? SystemCall.text(of: "/proc/\(caller.process)/status") : nil
+    }
+
+    static func line(_ name: String, of text: String) -> [Substring]? {
+        text.split(separator: "\n").first { $0.hasPrefix(name) }?.split(whereSeparator: \.isWhitespace).dropFirst().map { $0 }
     }
 }

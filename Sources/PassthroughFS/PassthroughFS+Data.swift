@@ -9,10 +9,11 @@ public import SystemPackage
 
 extension PassthroughFS {
     public func read(
-        _ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request
+        _ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request
     ) throws(Errno) {
         let open = try openFiles.pin(file.handle, .file)
-        try SystemCall.read(open.descriptor, at: offset.fileOffset, into: &output)
+        let offset = try offset.fileOffset
+        try output.appendInPlace { (room) throws(Errno) in try SystemCall.read(open.descriptor, at: offset, into: &room) }
     }
 
     public func write(
@@ -20,11 +21,19 @@ extension PassthroughFS {
     ) throws(Errno) -> Int {
         let open = try openFiles.pin(file.handle, .file)
         let offset = try offset.fileOffset
-        if options.contains(.killPrivileges) {
+        var keepsRights = true
+        let isMapped = self.options.idMapped
+        if isMapped, !options.contains(.fromCache) {
+            keepsRights = try keepsPrivileges(open, file.node, for: request)
+        } else if options.contains(.killPrivileges) {
             // The bits stay otherwise, for the daemon has CAP_FSETID. File capabilities go with any write.
             let inode = try inodes.pin(file.node)
-            try killPrivileges(of: inode, for: request, andCapabilities: false)
+            keepsRights = try killPrivileges(of: inode, file.node, untold: request, andCapabilities: false).arePrivileged
         }
+        // Who stored what is written back is not told, nor who writes where ids are mapped: the one who opened the file is held to be it.
+        let writer = isMapped || options.contains(.fromCache) ? openFiles.opener(of: open) : request.caller
+        let assumed = try credentials.limit(to: writer, keepingRights: keepsRights)
+        defer { credentials.restore(assumed) }
         if options.contains(.fromCache) { return try writeBack(open.descriptor, at: offset, data) }
         let flags = try syncFlags(options, open.descriptor)
         if options.contains(.append) { return try SystemCall.append(open.descriptor, data, flags) }
@@ -61,7 +70,7 @@ extension PassthroughFS {
 
     public func release(_ file: OpenFile, for request: Request) {
         locks?.release(file)
-        openFiles.close(file.handle, .file)
+        if let stored = openFiles.close(file.handle, .file) { inodes.removeStorer(from: stored) }
     }
 
     public func fsync(_ file: OpenFile, dataOnly: Bool, for request: Request) throws(Errno) {
@@ -73,7 +82,9 @@ extension PassthroughFS {
         _ file: OpenFile, mode: Int32, offset: UInt64, length: UInt64, for request: Request
     ) throws(Errno) {
         let open = try openFiles.pin(file.handle, .file)
-        try SystemCall.fallocate(open.descriptor, mode: mode, offset: offset.fileOffset, length: length.fileOffset)
+        try changingContent(of: open, file.node, for: asker(request)) { () throws(Errno) in
+            try SystemCall.fallocate(open.descriptor, mode: mode, offset: offset.fileOffset, length: length.fileOffset)
+        }
     }
 
     public func lseek(_ file: OpenFile, offset: UInt64, whence: Int32, for request: Request) throws(Errno) -> UInt64 {
@@ -87,7 +98,7 @@ extension PassthroughFS {
     /// Passes on what reads and sets attribute flags (`chattr(1)`, project ids), which the source then checks for itself. All
     /// else is refused: the kernel hands a command over without saying whether the caller may.
     public func ioctl(
-        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout DataWriter, for request: Request
     ) throws(Errno) -> Int32 {
         // FS_IOC_GETFLAGS, SETFLAGS, FSGETXATTR, FSSETXATTR of linux/fs.h. Of a 32-bit caller the structures may look
         // otherwise, and no command says how.
@@ -95,9 +106,15 @@ extension PassthroughFS {
             throw .inappropriateIOCTLForDevice
         }
         let open = try openFiles.pin(file.handle, command.isOnDirectory ? .directory : .file)
-        let assumed = try credentials.assume(request.caller)
+        // Where ids are mapped the source could not tell an owner, and the kernel has.
+        let assumed = try options.idMapped
+            ? credentials.limit(to: asker(request).caller) : credentials.assume(request.caller, boundAs: request.caller)
         defer { credentials.restore(assumed) }
-        try SystemCall.control(open.descriptor, command.number, input: input, into: &output)
+        try output.appendInPlace { (room) throws(Errno) in
+            try SystemCall.control(open.descriptor, command.number, input: input, into: &room)
+        }
+        // Setting them moves the time of change, of which the kernel hears nothing.
+        if [0x4008_6602, 0x401c_5820].contains(command.number) { tellChange(of: file.node) }
         return 0
     }
 
@@ -108,9 +125,11 @@ extension PassthroughFS {
         guard flags <= UInt64(UInt32.max) else { throw .invalidArgument }
         let from = try openFiles.pin(source.handle, .file)
         let to = try openFiles.pin(destination.handle, .file)
-        // No call copies more than MAX_RW_COUNT of linux/fs.h: a longer copy is done in parts.
-        return try SystemCall.copy(
-            from: from.descriptor, at: sourceOffset.fileOffset, to: to.descriptor, at: destinationOffset.fileOffset,
-            length: Int(min(length, 0x7fff_f000)), flags: UInt32(flags))
+        return try changingContent(of: to, destination.node, for: asker(request)) { () throws(Errno) in
+            // No call copies more than MAX_RW_COUNT of linux/fs.h: a longer copy is done in parts.
+            try SystemCall.copy(
+                from: from.descriptor, at: sourceOffset.fileOffset, to: to.descriptor, at: destinationOffset.fileOffset,
+                length: Int(min(length, 0x7fff_f000)), flags: UInt32(flags))
+        }
     }
 }

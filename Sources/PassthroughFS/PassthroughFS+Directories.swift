@@ -25,7 +25,7 @@ extension PassthroughFS {
         let open = try openFiles.pin(directory.handle, .directory)
         let device = try inodes.device(of: directory.node)
         try read(open, from: offset, capacity: entries.freeCapacity) { entry in
-            let inode = numbers.shown(entry.inode, on: device)
+            let inode = devices.shown(entry.inode, on: device)
             return entry.withName { entries.add($0, inode: inode, type: entry.type, next: entry.next) }
         }
     }
@@ -44,7 +44,7 @@ extension PassthroughFS {
             // Without a lookup where it fails: gone meanwhile, or no descriptor left. The user learns of that who asks for
             // this very name; the listing is right all the same.
             let found = entry.isDots ? nil : try? self.entry(entry, in: open.descriptor)
-            let inode = numbers.shown(entry.inode, on: device)
+            let inode = devices.shown(entry.inode, on: device)
             let added = entry.withName {
                 entries.add($0, entry: found, inode: inode, type: entry.type, next: entry.next)
             }

@@ -32,7 +32,7 @@ extension PassthroughFS {
     func shown(_ status: stat, _ restrictions: MountRestrictions) -> Attributes {
         var attributes = Attributes(status)
         if !restrictions.isEmpty { attributes.hide(restrictions) }
-        attributes.inode = numbers.shown(UInt64(status.st_ino), on: UInt64(status.st_dev))
+        attributes.inode = devices.shown(UInt64(status.st_ino), on: UInt64(status.st_dev))
         return attributes
     }
 

@@ -21,6 +21,8 @@ extension PassthroughFS {
         try locks.set(lock, on: file, owner: owner, wait: wait, isFlock: isFlock) { (access) throws(Errno) in
             try openForLocks(file.node, access)
         }
+        // Whoever had it before may have changed the file, and not through this mount: who has it now sees what was left.
+        if lock.kind != .unlock { tellChange(of: file.node) }
     }
 
     /// The kernel has seen to it that the user's own descriptor is good for the kind of lock. An owner may take both kinds

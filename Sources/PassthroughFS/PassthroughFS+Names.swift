@@ -50,6 +50,7 @@ extension PassthroughFS {
     /// As above, for what is known of it already.
     private func entry(taking found: FileDescriptor, _ known: KnownStatus) throws(Errno) -> Entry {
         let status = known.status
+        devices.learn(UInt64(status.st_dev), from: found)
         let handle: InodeHandle
         let restrictions: MountRestrictions
         do {
@@ -72,13 +73,16 @@ extension PassthroughFS {
     }
 
     func entry(_ node: NodeID, _ status: stat, _ restrictions: MountRestrictions) -> Entry {
-        Entry(node: node, attributes: shown(status, restrictions), entryTimeout: timeout, attributesTimeout: timeout)
+        // Whether it may still be stored into is found out when its attributes alone are asked for.
+        let mayMove = inodes.mayBeStored(node) { true }
+        return Entry(
+            node: node, attributes: shown(status, restrictions), entryTimeout: timeout, attributesTimeout: mayMove ? .zero : timeout)
     }
 
-    public func readlink(_ node: NodeID, into target: inout OutputRawSpan, for request: Request) throws(Errno) {
+    public func readlink(_ node: NodeID, into target: inout DataWriter, for request: Request) throws(Errno) {
         let link = try inodes.pin(node)
         if link.restrictions.contains(.noSymlinkFollow) { throw .tooManySymbolicLinkLevels }
-        try SystemCall.readlink(link.descriptor, into: &target)
+        try target.appendInPlace { (room) throws(Errno) in try SystemCall.readlink(link.descriptor, into: &room) }
     }
 
     // MARK: Making names
@@ -92,6 +96,7 @@ extension PassthroughFS {
             let mode = FileMode(type: new.mode.type, permissions: permissions)
             try SystemCall.mknod(name, in: directory.descriptor, mode: mode, device: new.device)
         }
+        try handOver(name, in: directory, request)
         return try entry(name, in: directory)
     }
 
@@ -100,6 +105,7 @@ extension PassthroughFS {
         try asCaller(request, new) { (permissions) throws(Errno) in
             try SystemCall.mkdir(name, in: directory.descriptor, permissions: permissions)
         }
+        try handOver(name, in: directory, request)
         return try entry(name, in: directory)
     }
 
@@ -110,13 +116,16 @@ extension PassthroughFS {
         try asCaller(request) { () throws(Errno) in
             try SystemCall.symlink(name, in: directory.descriptor, target: target)
         }
+        try handOver(name, in: directory, request)
         return try entry(name, in: directory)
     }
 
     public func link(_ node: NodeID, to newName: borrowing Name, in newParent: NodeID, for request: Request) throws(Errno) -> Entry {
         let file = try inodes.pin(node)
         let directory = try inodes.pin(newParent)
-        try SystemCall.link(file.descriptor, to: newName, in: directory.descriptor)
+        try credentials.limited(to: asker(request).caller) { () throws(Errno) in
+            try SystemCall.link(file.descriptor, to: newName, in: directory.descriptor)
+        }
         inodes.stopKeeping(node)
         let status = try SystemCall.status(of: file.descriptor)
         try inodes.retain(node)
@@ -125,8 +134,8 @@ extension PassthroughFS {
 
     // MARK: Removing and moving names
     //
-    // As the daemon: whether the caller may (sticky directories and all) the kernel has decided, and nothing of this
-    // depends on who does it.
+    // With the daemon's rights: whether the caller may (sticky directories and all) the kernel has decided, and nothing of this
+    // depends on who does it but the caller's limits.
 
     public func unlink(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) {
         let directory = try inodes.pin(parent)
@@ -162,7 +171,10 @@ extension PassthroughFS {
                     try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
                 }
             } else {
-                try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
+                // The directory may grow.
+                try credentials.limited(to: asker(request).caller) { () throws(Errno) in
+                    try SystemCall.rename(name, in: directory.descriptor, to: newName, in: newDirectory.descriptor, flags: flags)
+                }
             }
         } catch {
             stopKeeping(kept)

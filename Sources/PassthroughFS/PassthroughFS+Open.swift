@@ -13,13 +13,14 @@ extension PassthroughFS {
             throw inode.type == S_IFDIR ? .isDirectory : inode.type == S_IFLNK ? .tooManySymbolicLinkLevels : .noSuchAddressOrDevice
         }
         if open.executes, inode.restrictions.contains(.noExec) { throw .permissionDenied }
+        let request = asker(request)
         let decision = decide(open, inode.descriptor, for: request)
         if case .deny(let error) = decision { throw error }
         let file = try relief.relieving { () throws(Errno) in
             try SystemCall.openServed(inode.descriptor, sourceFlags(open))
         }
         do {
-            if open.killPrivileges, open.flags & O_TRUNC != 0 { try killPrivileges(of: inode, for: request) }
+            if open.killPrivileges, open.flags & O_TRUNC != 0 { _ = try killPrivileges(of: inode, node, untold: request) }
         } catch {
             SystemCall.close(file)
             throw error
@@ -34,7 +35,8 @@ extension PassthroughFS {
         _ name: borrowing Name, in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request
     ) throws(Errno) -> Created {
         let directory = try inodes.pin(parent)
-        let verdict = decide(open, directory.descriptor, newName: name.string, isToBeCreated: true, for: request)
+        let asker = asker(request)
+        let verdict = decide(open, directory.descriptor, newName: name.string, isToBeCreated: true, for: asker)
         if case .deny(let error) = verdict { throw error }
         let file: FileDescriptor
         do throws(Errno) {
@@ -47,12 +49,14 @@ extension PassthroughFS {
         } catch .fileExists where open.flags & O_EXCL == 0 {
             throw .staleNFSFileHandle
         }
-        return try created(file, open, for: request)
+        try handOver(file, request)
+        return try created(file, open, for: asker)
     }
 
     public func tmpfile(in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request) throws(Errno) -> Created {
         let directory = try inodes.pin(parent)
-        let verdict = decide(open, directory.descriptor, isToBeCreated: true, for: request)
+        let asker = asker(request)
+        let verdict = decide(open, directory.descriptor, isToBeCreated: true, for: asker)
         if case .deny(let error) = verdict { throw error }
         let file = try asCaller(request, new) { (permissions) throws(Errno) in
             // With O_EXCL it can never be given a name.
@@ -61,7 +65,8 @@ extension PassthroughFS {
                     in: directory.descriptor, flags: sourceFlags(open) & ~O_TRUNC | open.flags & O_EXCL, permissions: permissions)
             }
         }
-        return try created(file, open, for: request)
+        try handOver(file, request)
+        return try created(file, open, for: asker)
     }
 
     /// The answer for a file that was just created. Takes its descriptor over. The node is found through the descriptor, not
@@ -79,7 +84,7 @@ extension PassthroughFS {
         }
         do {
             let decision = decide(open, inode.descriptor, for: request)
-            return Created(entry: entry, opened: try opened(file, entry.node, inode, decision, open, for: request))
+            return Created(entry: entry, opened: try opened(file, entry.node, inode, decision, open, isNew: true, for: request))
         } catch {
             inodes.forget(entry.node, lookups: 1)
             throw error
@@ -96,39 +101,58 @@ extension PassthroughFS {
     /// The answer for an open file. Takes its descriptor over.
     private func opened(
         _ file: FileDescriptor, _ node: NodeID, _ inode: borrowing Inode, _ decision: OpenDecision, _ open: OpenRequest,
-        for request: Request
+        isNew: Bool = false, for request: Request
     ) throws(Errno) -> Opened {
         let io: Opened.IO
         var holdsInode = false
+        let traits = devices.traits(of: inode.device)
         switch decision {
         case .deny(let error):
             SystemCall.close(file)
             throw error
+        // Its size says nothing, and what was read before says nothing of what would be read now; nor does the kernel pass
+        // such files through.
+        case .passThrough where traits.contains(.isGenerated), .throughDaemon where traits.contains(.isGenerated): io = .direct
         // The inode is held until the session has used the descriptor. `O_PATH`, for a writable one
         // kept by the kernel would make running the source's file fail with ETXTBSY, and a remount read-only with EBUSY.
         case .passThrough:
             holdsInode = true
             io = passedThrough(inode, open, for: request)
         case .throughDaemon:
-            switch options.cache {
-            case .auto: io = .cached
-            case .always: io = .keepingCache
-            case .none: io = .direct
-            }
+            io = served
         }
+        // Mapped by the kernel itself, that is. Where nothing is remembered there is nothing to be wrong.
+        let stores = holdsInode && open.accessMode == .readWrite && options.cache != .none
         // Right without FLUSH: where nothing was written nothing can fail to be, and where the source's filesystem has no
         // flush of its own, close(2) reports nothing natively either. POSIX locks that are the kernel's it drops without
-        // asking; of those on the source it tells by FLUSH. Filesystems mounted within the source are asked: who knows what they are.
-        let isSilent = open.accessMode == .readOnly || closesSilently && inode.device == device
+        // asking; of those on the source it tells by FLUSH.
+        let isSilent = open.accessMode == .readOnly || traits.contains(.closesSilently)
         // Evicting is a close: where that can report an error, which is to be the user's, it must not be done early.
         let handle = try openFiles.insert(
-            file, .file, of: node, flags: sourceFlags(open) & ~O_TRUNC, kept: !mayOpenAgain || !isSilent,
-            holdsInode: holdsInode)
+            file, .file, of: node, by: request.caller, flags: sourceFlags(open) & ~O_TRUNC, kept: !mayOpenAgain || !isSilent,
+            stores: stores, holdsInode: holdsInode)
+        if stores {
+            inodes.addStorer(to: node)
+            // What was answered before may be remembered for long. (Of a new file it may: before anything can be stored the file
+            // must have a size, and by what gives it one the kernel's memory of it ends.)
+            if !isNew { tellChange(of: node) }
+        }
         return Opened(handle: handle, io: io, skipsFlush: isSilent && locks == nil)
     }
 
+    /// How a file goes that is not passed through. With locks on the source, what others have written there while they held one
+    /// is to be read, and no cache knows of that.
+    private var served: Opened.IO {
+        if locks != nil { return .direct }
+        return switch options.cache {
+        case .auto: .cached
+        case .always: .keepingCache
+        case .none: .direct
+        }
+    }
+
     private func passedThrough(_ inode: borrowing Inode, _ open: OpenRequest, for request: Request) -> Opened.IO {
-        let otherwise: Opened.IO.Served = options.cache == .none ? .direct : .cached
+        let otherwise: Opened.IO.Served = options.cache == .none || locks != nil ? .direct : .cached
         let (opener, isExact) = opener(open, of: inode, for: request)
         // The kernel keeps its backing file as it was opened, so O_APPEND that is taken off later (F_SETFL) would stay on
         // there, and data end up where they do not belong. Each write that is sent says what holds for it.

@@ -30,18 +30,22 @@ public final class PassthroughFS: FileSystem {
     /// nil where the kernel keeps the locks.
     let locks: SourceLocks?
     let mounts: SourceMounts
-    let numbers: InodeNumbers
+    let devices: SourceDevices
     let relief: DescriptorRelief
     let credentials: Credentials
     let policy: OpenPolicy?
+    let logger: Logger
     /// The device that the source is on.
     let device: UInt64
-    /// Whether closing a file that was written can report nothing, on that device.
-    let closesSilently: Bool
+    /// How deeply files are stacked where they are passed through: 2 where the source's filesystem is stacked on another one
+    /// itself. C counterpart: `max_stack_depth`.
+    public let stackDepth: UInt32
     /// Whether this connection can pass files through.
     private let passesThrough: Atomic<Bool>
     /// What the kernel has been handed; from the start of the connection to its end.
     let handedOver = Mutex<Backings?>(nil)
+    /// Tells the kernel what has changed; while there is a connection.
+    let notifier = Mutex<Notifier?>(nil)
     /// The device that this mirror appears as, 0 for none.
     let ownDevice = Atomic<UInt64>(0)
 
@@ -84,38 +88,49 @@ public final class PassthroughFS: FileSystem {
     private init(
         taking given: FileDescriptor, name: String, options: PassthroughOptions, logger: Logger, policy: OpenPolicy?
     ) throws(SourceError) {
-        var root = given
+        var name = name
+        // Closed here, until the table of inodes takes it over.
+        var owned: FileDescriptor? = given
         do throws(Errno) {
+            var root = given
             let status = try SystemCall.status(of: root)
             guard status.st_mode & S_IFMT == S_IFDIR else { throw Errno.notDirectory }
             // Without CAP_SYS_ADMIN each lookup sees to it.
             if options.submounts == .refuse, let clone = try? SystemCall.cloneMount(of: root) {
                 SystemCall.close(root)
                 root = clone
+                owned = clone
             }
             let statistics = try SystemCall.statistics(of: root)
             // Files are reopened through /proc: better known to be missing now than at the first open.
-            SystemCall.close(try SystemCall.find(root))
+            do throws(Errno) { SystemCall.close(try SystemCall.find(root)) } catch {
+                if error == .noSuchFileOrDirectory { name = SourceError.processes }
+                throw error
+            }
             let relief = DescriptorRelief()
             let mounts = try SourceMounts(root: root, relief: relief, logger: logger)
+            owned = nil
             let inodes = try InodeTable(
                 root: root, device: UInt64(status.st_dev), inode: UInt64(status.st_ino), mounts: mounts,
-                remembered: options.remembered, relief: relief)
+                remembered: options.remembered, forgetsIdle: options.cache != .always, relief: relief)
+            inodes.idlePeriod = options.idlePeriod
             openFiles = try OpenFiles(of: inodes, relief: relief)
-            numbers = try InodeNumbers(source: UInt64(status.st_dev))
+            let traits = SourceDevices.Traits(type: Int64(truncatingIfNeeded: statistics.f_type))
+            devices = try SourceDevices(source: UInt64(status.st_dev), traits: traits)
             self.relief = relief
             self.mounts = mounts
             self.inodes = inodes
             device = UInt64(status.st_dev)
-            closesSilently = PassthroughFS.hasNoFlush(type: Int64(truncatingIfNeeded: statistics.f_type))
+            stackDepth = traits.contains(.isStacked) ? 2 : 1
         } catch {
-            SystemCall.close(root)
+            if let owned { SystemCall.close(owned) }
             throw SourceError(source: name, cause: error)
         }
         credentials = Credentials()
         locks = options.locks == .source ? SourceLocks(waiterLimit: options.lockWaiters) : nil
         self.options = options
         self.policy = policy
+        self.logger = logger
         passesThrough = Atomic(options.passthrough)
         // Each registration is an open file of the system's, though no descriptor.
         relief.add { [weak self] count in self?.handedOver.withLock { $0 }?.relieve(count) ?? 0 }
@@ -125,25 +140,28 @@ public final class PassthroughFS: FileSystem {
     /// Whether inodes are held by file handle, or each by a descriptor, and why.
     public var handleSupport: HandleSupport { mounts.support }
 
+    /// How many descriptors this process has open, whoever opened them.
+    public static var openDescriptors: Int { DescriptorBudget.openDescriptors }
+
     private func setDescriptorLimits() {
         let budget = DescriptorBudget()
         inodes.descriptorLimit = budget.inodes
         inodes.keptLimit = budget.nameless
+        inodes.bareLimit = budget.inodes + budget.nameless
         // The rest is for whatever else the process maps.
         inodes.anchorLimit = SystemCall.mappingLimit / 2
         openFiles.descriptorLimit = budget.openFiles
     }
 
-    /// Filesystems whose `close(2)` never reports anything: they have no `flush` of their own in Linux. Their f_type, from
-    /// `linux/magic.h`: ext2 to ext4, XFS, btrfs, tmpfs, F2FS.
-    private static func hasNoFlush(type: Int64) -> Bool {
-        [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010].contains(type & 0xffff_ffff)
-    }
-
     public func start(_ connection: Connection) {
         mounts.tell()
+        if options.passthrough, devices.sourceTraits.contains(.isGenerated) {
+            logger.notice("the source is procfs, sysfs or one of their like: what its files hold is made when it is read, so each read goes through the daemon")
+        }
         handedOver.withLock { $0 = connection.backings }
+        notifier.withLock { $0 = connection.notifier }
         ownDevice.store(connection.device ?? 0, ordering: .relaxed)
+        inodes.kernel = KernelMemory(connection, logger: logger)
         // The limit may have been raised since.
         setDescriptorLimits()
         // Where the kernel takes no files, an open is answered as it should go without: with `none`, uncached.
@@ -153,6 +171,8 @@ public final class PassthroughFS: FileSystem {
     /// Closes everything that the kernel left open. Every node is stale afterwards.
     public func stop() {
         handedOver.withLock { $0 = nil }
+        inodes.kernel = nil
+        notifier.withLock { $0 = nil }
         openFiles.closeAll()
         locks?.closeAll()
         inodes.closeAll()
@@ -190,6 +210,8 @@ public final class PassthroughFS: FileSystem {
         }
     }
 
+    public var requiredCapabilities: Capabilities { options.idMapped ? [.allowIdmap] : [] }
+
     public var capabilities: Capabilities {
         var wanted: Capabilities = [
             // The source's own open truncates: one request instead of two, and none between them.
@@ -213,8 +235,14 @@ public final class PassthroughFS: FileSystem {
             // Sizes of requests: reads and writes go to the source at any size, in any number.
             .maxPages, .bigWrites, .asyncRead, .asyncDIO,
         ]
-        if locks != nil { wanted.formUnion([.posixLocks, .flockLocks]) }
+        // Uncached files can still be mapped and shared.
+        if locks != nil { wanted.formUnion([.posixLocks, .flockLocks, .directIOAllowMmap]) }
         if options.securityContexts { wanted.insert(.securityCtx) }
+        if options.idMapped {
+            wanted.insert(.allowIdmap)
+            // The kernel knows how ids are mapped, and takes the bits by itself where it is not told that others do.
+            wanted.subtract([.handleKillprivV2, .atomicOTrunc])
+        }
         // File handles of the mount can be opened after a node was forgotten.
         if options.remembered > 0 { wanted.insert(.exportSupport) }
         switch options.cache {

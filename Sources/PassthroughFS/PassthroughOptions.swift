@@ -51,6 +51,9 @@ public struct PassthroughOptions: Hashable, Sendable {
     /// Whether what is made gets the security context that the policy of this machine has for it on this mount (SELinux), as an
     /// attribute of the source's file. Without it, which is the default, it gets the source's own, as if it were made there.
     public var securityContexts: Bool
+    /// Whether the mount can be mounted again with other ids (id-mapped mounts, `mount_setattr(2)`). It takes root and Linux 6.12. The
+    /// kernel then does not say who asks: the mirror looks it up in `/proc`, and each write asks for an attribute.
+    public var idMapped: Bool
     /// With locks on the source: how many threads of users may wait for one at the same time, for each takes one of the
     /// daemon's. ENOLCK beyond. To be fewer than there are threads: who is to give a lock back needs one too.
     public var lockWaiters: Int
@@ -63,12 +66,17 @@ public struct PassthroughOptions: Hashable, Sendable {
     public var keptBackings: Int
     /// For how long at the most; nil: without limit.
     public var keptFor: Duration?
+    /// For how long something is held that nobody uses: a descriptor, which keeps the space of a file that others remove; and
+    /// what the kernel remembers of inodes on a mount within the source, which keeps that from being unmounted (from Linux 6.18
+    /// on). A thread looks after it twice in that time, as long as anything is held.
+    public var idleFor: Duration
 
     public init(
         cache: Cache = .auto, passthrough: Bool = true, submounts: Submounts = .cross,
-        locks: Locks = .kernel, appends: Appends = .kernel, securityContexts: Bool = false, lockWaiters: Int = 128,
+        locks: Locks = .kernel, appends: Appends = .kernel, securityContexts: Bool = false, idMapped: Bool = false,
+        lockWaiters: Int = 128,
         remembered: Int = PassthroughOptions.defaultRemembered, keptBackings: Int = PassthroughOptions.defaultKeptBackings,
-        keptFor: Duration? = .seconds(10)
+        keptFor: Duration? = .seconds(10), idleFor: Duration = .seconds(6)
     ) {
         self.cache = cache
         self.passthrough = passthrough
@@ -76,10 +84,18 @@ public struct PassthroughOptions: Hashable, Sendable {
         self.locks = locks
         self.appends = appends
         self.securityContexts = securityContexts
+        self.idMapped = idMapped
         self.lockWaiters = lockWaiters
         self.remembered = remembered
         self.keptBackings = keptBackings
         self.keptFor = keptFor
+        self.idleFor = idleFor
+    }
+
+    /// In milliseconds, how often to look for what is not used; a day at the most.
+    var idlePeriod: Int {
+        let time = min(max(idleFor, .zero), .seconds(86400)).components
+        return max(1, Int(time.seconds) * 500 + Int(time.attoseconds / 2_000_000_000_000_000))
     }
 
     /// 16,384: some two mebibytes.

@@ -9,6 +9,9 @@ public struct SourceError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What the system said.
     public let cause: Errno
 
+    /// What a mirror needs besides its source.
+    static let processes = "/proc"
+
     public init(source: String, cause: Errno) {
         self.source = source
         self.cause = cause
@@ -17,7 +20,8 @@ public struct SourceError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch cause {
         case .notDirectory: "\(source): not a directory (source must be one)"
-        case .noSuchFileOrDirectory: "\(source): not found (create it, or name a directory that exists; /proc must be mounted)"
+        case .noSuchFileOrDirectory where source == Self.processes: "\(source): not mounted (mount -t proc proc \(source))"
+        case .noSuchFileOrDirectory: "\(source): no such directory (create it, or name one that exists)"
         case .permissionDenied: "\(source): permission denied (run as root, or as a user who may search it)"
         case .tooManySymbolicLinkLevels: "\(source): too many symbolic links (name the directory that they lead to)"
         case .badFileDescriptor: "\(source): not open (open the directory first)"

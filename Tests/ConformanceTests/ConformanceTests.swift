@@ -16,8 +16,9 @@ struct ConformanceTests {
         let passthrough: SessionOptions.Passthrough
         var locks = PassthroughOptions.Locks.kernel
         var appends = PassthroughOptions.Appends.daemon
+        var idMapped = false
 
-        var testDescription: String { "cache \(cache), passthrough \(passthrough), locks of the \(locks), appends by the \(appends)" }
+        var testDescription: String { "cache \(cache), passthrough \(passthrough), locks of the \(locks), appends by the \(appends)\(idMapped ? ", id-mapped" : "")" }
 
         static let all: [Manner] =
             PassthroughOptions.Cache.allCases.flatMap { cache in
@@ -25,6 +26,7 @@ struct ConformanceTests {
             } + [
                 Manner(cache: .auto, passthrough: .require, locks: .source), Manner(cache: .none, passthrough: .off, locks: .source),
                 Manner(cache: .auto, passthrough: .require, appends: .kernel),
+                Manner(cache: .auto, passthrough: .require, idMapped: true), Manner(cache: .none, passthrough: .off, idMapped: true),
             ]
 
         /// The one thing that is otherwise where the kernel appends: it keeps the backing file as it was opened, and
@@ -34,7 +36,7 @@ struct ConformanceTests {
         }
 
         func mount() throws -> MirrorMount {
-            try MirrorMount(cache: cache, passthrough: passthrough, locks: locks, appends: appends) {
+            try MirrorMount(cache: cache, passthrough: passthrough, locks: locks, appends: appends, idMapped: idMapped) {
                 $0.suid = true
                 $0.dev = true
             }

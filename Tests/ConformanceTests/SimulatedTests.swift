@@ -31,6 +31,8 @@ struct SimulatedTests {
         "mmap: what is refused, and where it ends": "maps",
         "privileges: mapped store": "maps",
         "reflinks are made or refused as by the filesystem": "ioctls",
+        "shown at once: attribute flags": "ioctls",
+        "shown at once: stores through a mapping": "maps",
         "sockets": "sockets",
         "times: what changes which": "maps",
         "unlinked: a file that is open goes on": "maps",

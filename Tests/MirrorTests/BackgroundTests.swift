@@ -62,7 +62,7 @@ extension CommandTests {
         @Test(arguments: [
             ("--log nowhere/log source mount", "nowhere/log: the log cannot be written: No such file or directory (name another file: --log FILE)"),
             ("--log log source nowhere", "nowhere: no such directory (make it first: the mountpoint must exist)"),
-            ("--log log nowhere mount", "nowhere: not found (create it, or name a directory that exists; /proc must be mounted)"),
+            ("--log log nowhere mount", "nowhere: no such directory (create it, or name one that exists)"),
         ]) func `what stands against it is the command's error`(_ arguments: String, _ message: String) throws {
             try CommandTests.withDirectory { place in
                 let result = try Background.run("\"$COMMAND\" mount \(arguments)", in: place)
@@ -72,18 +72,25 @@ extension CommandTests {
             }
         }
 
-        @Test func `without a system log it says where messages go`() throws {
+        @Test func `without a system log it says where messages go, where there are any`() throws {
             try CommandTests.withDirectory { place in
                 let result = try Background.run(
                     Background.withOwnDevices(
                         """
                         mount -t tmpfs log /var/log
-                        "$COMMAND" mount --passthrough off --threads 1 --max-threads 1 source mount
+                        "$COMMAND" mount --passthrough off --threads 1 --max-threads 1 source mount; umount mount; echo --
+                        "$COMMAND" mount --passthrough off -v --threads 1 --max-threads 1 source mount 2>&1 | grep log
+                        umount mount; echo --
+                        "$COMMAND" mount --passthrough off -o nodiratime --threads 1 --max-threads 1 source mount
                         cat mount/file; umount mount; test -f /var/log/passthroughfs.log && echo there
                         "$COMMAND" mount --log syslog source mount || echo "status $?"
                         """), in: place)
                 #expect(
                     result.output == """
+                        --
+                        passthroughfs: there is no /dev/log: messages of the running mount go to /var/log/passthroughfs.log (choose with --log)
+                        --
+                        passthroughfs: warning: mount option nodiratime has no effect on the source: access times are kept by the mount that it is on (remount that one with nodiratime)
                         passthroughfs: there is no /dev/log: messages of the running mount go to /var/log/passthroughfs.log (choose with --log)
                         content
                         there
@@ -123,7 +130,7 @@ extension CommandTests {
                 #expect(
                     result.output == """
                         rw,noexec,relatime,user_id=0,group_id=0,default_permissions
-                        passthroughfs: \(place)/mount: in use (files of it are open for writing)
+                        passthroughfs: \(place)/mount: in use: files of it are open for writing (whose they are: fuser -vm \(place)/mount)
                         busy
                         touch: cannot touch 'mount/new': Read-only file system
                         content

@@ -7,10 +7,11 @@ import Testing
 extension CommandTests {
     /// What `check` finds, with a source too.
     struct Check {
-        /// With an overlayfs at `stacked`.
+        /// With an overlayfs at `stacked` that is stacked on another one: more than the kernel passes through.
         static let stacked = """
-            mkdir stacked upper work; trap 'umount stacked' EXIT
-            mount -t overlay -o lowerdir=source,upperdir=upper,workdir=work overlay stacked
+            mkdir once stacked upper work upper2 work2; trap 'umount -l stacked once' EXIT
+            mount -t overlay -o lowerdir=source,upperdir=upper,workdir=work overlay once
+            mount -t overlay -o lowerdir=once,upperdir=upper2,workdir=work2 overlay stacked
 
             """
 
@@ -36,7 +37,7 @@ extension CommandTests {
                         "$COMMAND" check stacked > /dev/null || echo "status $?"
                         "$COMMAND" mount --log log --passthrough require stacked mount || echo "status $?"
                         """, in: place)
-                let reason = "stacked: its files go through the daemon: its filesystem is itself stacked on another, as overlayfs is (mirror what lies below it)"
+                let reason = "stacked: its files go through the daemon: its filesystem is stacked too deeply on others (mirror what lies below it)"
                 #expect(
                     result.output == """
                         no  source        \(reason)
@@ -77,7 +78,7 @@ extension CommandTests {
         @Test func `a source that there is not`() throws {
             try CommandTests.withDirectory { place in
                 let result = try Background.run("\"$COMMAND\" check nowhere", in: place)
-                #expect(result.output == "passthroughfs: nowhere: not found (create it, or name a directory that exists; /proc must be mounted)\n")
+                #expect(result.output == "passthroughfs: nowhere: no such directory (create it, or name one that exists)\n")
                 #expect(result.status == 1)
             }
         }

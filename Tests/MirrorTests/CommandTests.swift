@@ -87,7 +87,7 @@ struct CommandTests {
             let result = try shell(script, in: place, environment: ["COMMAND": Self.command])
             #expect(
                 result.output == """
-                    passthroughfs: \(place)/mount: in use (files of it are open, someone's working directory is in it, or something is mounted on it)
+                    passthroughfs: \(place)/mount: in use: files of it are open, someone's working directory is in it, or something is mounted on it (who uses it: fuser -vm \(place)/mount; to take it out of the tree all the same: umount -l \(place)/mount)
                     status 1
                     ended with 0
                     passthroughfs: \(place)/mount: nothing is mounted here
@@ -156,7 +156,7 @@ struct CommandTests {
     }
 
     @Test(arguments: [
-        ("mount nowhere mount", "passthroughfs: nowhere: not found (create it, or name a directory that exists", 1),
+        ("mount nowhere mount", "passthroughfs: nowhere: no such directory (create it, or name one that exists)\n", 1),
         ("mount source/file mount", "passthroughfs: source/file: not a directory (source must be one)", 1),
         ("mount source nowhere", "passthroughfs: nowhere: no such directory (make it first: the mountpoint must exist)", 1),
         ("mount source source/file", "passthroughfs: source/file: not a directory (the mountpoint must be one)", 1),
@@ -173,6 +173,13 @@ struct CommandTests {
         ("mount source", "Missing expected argument '<mountpoint>'", 2),
         ("check source/file", "passthroughfs: source/file: not a directory (source must be one)", 1),
         ("stats mount", "passthroughfs: mount: no FUSE filesystem is mounted here", 1),
+        ("stats nowhere", "passthroughfs: nowhere: no such directory\n", 1),
+        ("stat mount", "'stat' is neither a command nor a directory: did you mean 'stats'?\nUsage: passthroughfs <subcommand>", 2),
+        ("umuont --lazy mount", "'umuont' is neither a command nor a directory: did you mean 'umount'?", 2),
+        ("chekc", "'chekc' is neither a command nor a directory: did you mean 'check'?", 2),
+        ("sources mount", "passthroughfs: sources: no such directory (create it, or name one that exists)\n", 1),
+        ("./stat mount", "passthroughfs: ./stat: no such directory (create it, or name one that exists)\n", 1),
+        ("umount source/sub", "/source/sub: nothing is mounted here", 1),
         ("stats", "Missing expected argument '<mountpoint>'", 2),
         ("unmount source/sub", "/source/sub: nothing is mounted here", 1),
         ("unmount nowhere", "passthroughfs: nowhere: no such directory", 1),

@@ -64,7 +64,7 @@ import Testing
             return object.flatMap { [$0.key] + ($0.key == "requests" ? [] : fields($0.value)) }
         }
         let report = StatsReport(
-            mountpoint: "/mnt", source: "/srv", process: 1, restrictions: ["nosuid"], requests: ["LOOKUP": 1], passthrough: .init(state: "unavailable", reason: "", remedy: "", opens: 1),
+            mountpoint: "/mnt", source: "/srv", process: 1, restrictions: ["nosuid"], requests: ["LOOKUP": 1], passthrough: .init(state: "unavailable", reason: "", remedy: "", stackDepth: 1, opens: 1),
             backings: .init(live: 1, kept: 1, registrations: 1, retries: 1), dialect: "none", transport: "/dev/fuse", threads: 1, inodes: 1,
             descriptors: 1, fallbacks: [.init(reason: "", count: 1)])
         let named = Self.section(".Sh THE NUMBERS").split(separator: "\n").filter { $0.hasPrefix(".It Li ") }

@@ -81,10 +81,27 @@ extension CommandTests {
                 "\(result.output)")
         }
 
+        /// What the helper says where the kernel, or a security module, refuses it the mount.
+        @Test(arguments: [
+            ("Permission denied", "a security module does not let fusermount3 mount here; AppArmor on Ubuntu allows few places (mount below your home directory, /mnt, /media or /tmp, or allow this place in /etc/apparmor.d/local/fusermount3)"),
+            ("Operation not permitted", "fusermount3 may not mount, as it is not set-user-id root (install the package fuse3 anew, or run as root)"),
+            ("No such device", "fusermount3 refused: mount failed: No such device (or run as root)"),
+        ]) func `a refusal of the helper's mount is told`(_ reason: String, _ message: String) throws {
+            let result = try Self.run(
+                deviceMode: "666",
+                """
+                mkdir bin; printf '#!/bin/sh\\necho "fusermount3: mount failed: \(reason)" >&2; exit 1\\n' > bin/fusermount3
+                chmod 755 bin/fusermount3; PATH=$PWD/bin:$PATH; "$COMMAND" mount -f source mount
+                """)
+            #expect(result.output == "passthroughfs: HERE/mount: \(message)\n")
+            #expect(result.status == 1)
+        }
+
         @Test(arguments: [
             ("666", "--passthrough require source mount", "HERE/mount: passthrough is required, and not to be had: the kernel lets only a process with CAP_SYS_ADMIN register backing files; run it as root"),
             ("600", "source mount", "/dev/fuse: not open to this user (run as root, or have root chmod 0666 /dev/fuse)"),
             ("666", "closed mount", "closed: permission denied (run as root, or as a user who may search it)"),
+            ("666", "--id-mapped source mount", "--id-mapped: files cannot be given to their owners by this user (run as root)"),
             ("666", "source /usr", "/usr: fusermount3 refused: user has no write access to mountpoint /usr (or run as root)"),
         ]) func `what stands against it is told`(_ mode: String, _ arguments: String, _ message: String) throws {
             let result = try Self.run(deviceMode: mode, "\"$COMMAND\" mount -f \(arguments)")

@@ -42,8 +42,9 @@ public final class MirrorMount {
     ///   - prepare: a script that makes the source what it is to be, in ``root``, before it is mirrored. What it mounts there is unmounted in the end.
     public init(
         cache: PassthroughOptions.Cache = .auto, passthrough: SessionOptions.Passthrough = .require,
-        locks: PassthroughOptions.Locks = .kernel, appends: PassthroughOptions.Appends = .kernel, seconds: Int = 300,
-        prepare: String = "", options change: (inout MountOptions) -> Void = { _ in }
+        locks: PassthroughOptions.Locks = .kernel, appends: PassthroughOptions.Appends = .kernel, idMapped: Bool = false,
+        seconds: Int = 300, prepare: String = "",
+        options change: (inout MountOptions) -> Void = { _ in }
     ) throws {
         root = FileManager.default.temporaryDirectory.path + "/mirror-\(UUID().uuidString)"
         for name in ["source", "mirror", "native"] {
@@ -56,7 +57,8 @@ public final class MirrorMount {
         change(&options)
         PassthroughFS.prepareProcess()
         let fileSystem = try PassthroughFS(
-            source: FilePath("\(root)/source"), options: .init(cache: cache, passthrough: passthrough != .off, locks: locks, appends: appends))
+            source: FilePath("\(root)/source"), 
+            options: .init(cache: cache, passthrough: passthrough != .off, locks: locks, appends: appends, idMapped: idMapped))
         let mount = try Mount(fileSystem, at: FilePath("\(root)/mirror"), options: options)
         self.mount = mount
         watchdog = Watchdog(seconds: seconds) { try? mount.abort() }

@@ -377,16 +377,27 @@ extension Mirror {
     }
 
     @Test func numbersOfOtherDevicesAreTheirOwn() throws {
-        let numbers = try InodeNumbers(source: 7)
-        #expect(numbers.shown(2, on: 7) == 2)
-        #expect(numbers.shown(.max, on: 7) == .max)
-        #expect(numbers.shown(2, on: 9) == 1 << 48 | 2)
-        #expect(numbers.shown(2, on: 8) == 2 << 48 | 2)
-        #expect(numbers.shown(3, on: 9) == 1 << 48 | 3)
-        let long: UInt64 = 1 << 50
-        #expect(numbers.shown(long, on: 9) >> 63 == 1)
-        #expect(numbers.shown(long, on: 9) != numbers.shown(long, on: 8))
-        #expect(numbers.shown(long, on: 9) == numbers.shown(long, on: 9))
+        let (one, other) = (try SystemCall.open("/proc"), try SystemCall.open("/"))
+        defer { for file in [one, other] { SystemCall.close(file) } }
+        let devices = try SourceDevices(source: 7, traits: [])
+        devices.learn(9, from: one)
+        devices.learn(8, from: other)
+        // The same filesystem once more, as a copy of a disk is.
+        devices.learn(10, from: other)
+        #expect(devices.shown(2, on: 7) == 2)
+        #expect(devices.shown(.max, on: 7) == .max)
+        let inodes: [UInt64] = [1, 2, 3, 1 << 32, 1 << 50, 1 << 61, 1 << 62 - 1]
+        let shown = [8, 9, 10].flatMap { device in inodes.map { devices.shown($0, on: device) } }
+        #expect(Set(shown).count == shown.count)
+        #expect(shown.allSatisfy { $0 >> 62 == 1 })
+        // Whichever is seen first.
+        let again = try SourceDevices(source: 7, traits: [])
+        again.learn(8, from: other)
+        again.learn(9, from: one)
+        for inode in inodes { for device: UInt64 in [8, 9] { #expect(again.shown(inode, on: device) == devices.shown(inode, on: device)) } }
+        #expect(devices.traits(of: 9) == .isGenerated)
+        #expect(devices.traits(of: 7) == [])
+        #expect(devices.traits(of: 11) == [])
     }
 }
 

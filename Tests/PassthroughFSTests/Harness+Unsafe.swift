@@ -82,11 +82,11 @@ func withName<R>(_ text: String, _ body: (borrowing Name) throws(Errno) -> R) th
 }
 
 /// What `body` writes into a view of so many bytes.
-func filled(_ count: Int, _ body: (inout OutputRawSpan) throws(Errno) -> Void) throws(Errno) -> String {
+func filled(_ count: Int, _ body: (inout DataWriter) throws(Errno) -> Void) throws(Errno) -> String {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 8)
     defer { unsafe buffer.deallocate() }
     var output = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
-    try body(&output)
+    _ = try output.lend(upTo: count, body)
     let written = unsafe output.finalize(for: buffer)
     return unsafe String(decoding: UnsafeRawBufferPointer(rebasing: buffer[..<written]), as: UTF8.self)
 }

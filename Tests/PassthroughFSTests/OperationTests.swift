@@ -24,7 +24,9 @@ private let user = Request(
         }
         let file = mirror.path("file"), missing = mirror.path("missing")
         #expect(description(file) == "\(file): not a directory (source must be one)")
-        #expect(description(missing) == "\(missing): not found (create it, or name a directory that exists; /proc must be mounted)")
+        #expect(description(missing) == "\(missing): no such directory (create it, or name one that exists)")
+        #expect(
+            SourceError(source: SourceError.processes, cause: .noSuchFileOrDirectory).description == "/proc: not mounted (mount -t proc proc /proc)")
         #expect(
             SourceError(source: "/srv/data", cause: .permissionDenied).description
                 == "/srv/data: permission denied (run as root, or as a user who may search it)")
@@ -289,6 +291,15 @@ private let user = Request(
         #expect(try mirror.text("name") == "text")
     }
 
+    /// The kernel takes set-user-id by itself where nobody says that it would.
+    @Test func idMappingIsAskedForWhereWanted() throws {
+        let (plain, mapped) = (try Mirror().fs, try Mirror(PassthroughOptions(idMapped: true)).fs)
+        #expect(plain.requiredCapabilities == [])
+        #expect(mapped.requiredCapabilities == [.allowIdmap])
+        #expect(plain.capabilities.symmetricDifference(mapped.capabilities) == [.allowIdmap, .handleKillprivV2, .atomicOTrunc])
+        #expect(mapped.capabilities.isSuperset(of: [.allowIdmap, .posixACL]))
+    }
+
     @Test func securityContextsAreAskedForWhereWanted() throws {
         #expect(try !Mirror().fs.capabilities.contains(.securityCtx))
         #expect(try Mirror(PassthroughOptions(securityContexts: true)).fs.capabilities.contains(.securityCtx))
@@ -330,7 +341,7 @@ private let user = Request(
         defer { _ = clinux_setfsgid(gid_t(bitPattern: own)) }
         let credentials = Credentials()
         func make(_ name: String, _ caller: Caller) throws {
-            let assumed = try credentials.assume(caller)
+            let assumed = try credentials.assume(caller, boundAs: caller)
             try mirror.write(name)
             credentials.restore(assumed)
         }

@@ -12,7 +12,10 @@ import SystemPackage
 
 struct FillingFS: FileSystem {
     var capabilities: Capabilities { [.doReaddirplus, .createSuppGroup, .securityCtx, .setxattrExt, .posixLocks] }
-    private var entry: Entry { Entry(node: 9, attributes: .file(inode: 9, size: 1)) }
+    private var entry: Entry { entry(.regular) }
+    private func entry(_ type: FileType) -> Entry {
+        Entry(node: 9, attributes: Attributes(inode: 9, mode: FileMode(type: type, permissions: .ownerReadWrite), size: 1))
+    }
 
     func lookup(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) -> Entry {
         precondition(name.count > 0)
@@ -24,15 +27,15 @@ struct FillingFS: FileSystem {
     func setattr(_ node: NodeID, _ changes: AttributeChanges, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
         AttributesReply(.file(size: changes.size ?? 1))
     }
-    func readlink(_ node: NodeID, into target: inout OutputRawSpan, for request: Request) throws(Errno) { fill(&target) }
-    func mknod(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry { entry }
-    func mkdir(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry { entry }
-    func symlink(_ name: borrowing Name, in parent: NodeID, target: borrowing Name, for request: Request) throws(Errno) -> Entry { entry }
+    func readlink(_ node: NodeID, into target: inout DataWriter, for request: Request) throws(Errno) { fill(&target) }
+    func mknod(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry { entry(new.mode.type) }
+    func mkdir(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry { entry(.directory) }
+    func symlink(_ name: borrowing Name, in parent: NodeID, target: borrowing Name, for request: Request) throws(Errno) -> Entry { entry(.symbolicLink) }
     func link(_ node: NodeID, to newName: borrowing Name, in newParent: NodeID, for request: Request) throws(Errno) -> Entry { entry }
     func create(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request) throws(Errno) -> Created {
         Created(entry: entry, opened: Opened())
     }
-    func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) { fill(&output) }
+    func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) { fill(&output) }
     func write(_ file: OpenFile, at offset: UInt64, _ data: RawSpan, _ options: WriteOptions, for request: Request) throws(Errno) -> Int {
         data.byteCount
     }
@@ -46,22 +49,23 @@ struct FillingFS: FileSystem {
         // Safe: bytes have no padding.
         while unsafe entries.add(name.span.bytes, entry: entry, inode: 1, type: .regular, next: offset) {}
     }
-    func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
+    func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout DataWriter, for request: Request) throws(Errno) -> Int {
         fill(&value)
         return value.byteCount
     }
-    func listxattr(_ node: NodeID, into names: inout OutputRawSpan, for request: Request) throws(Errno) -> Int { .max }
+    func listxattr(_ node: NodeID, into names: inout DataWriter, for request: Request) throws(Errno) -> Int { .max }
     func poll(_ file: OpenFile, _ events: PollEvents, waker: PollWaker?, for request: Request) throws(Errno) -> PollEvents { events }
     func ioctl(
-        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout DataWriter, for request: Request
     ) throws(Errno) -> Int32 {
         fill(&output)
         return Int32(truncatingIfNeeded: command.number)
     }
 
-    private func fill(_ output: inout OutputRawSpan) {
-        // Safe: any bytes make an integer.
-        unsafe output.append(repeating: 0xab, count: output.freeCapacity, as: UInt8.self)
+    /// All there is room for, and now and then more.
+    private func fill(_ output: inout DataWriter) {
+        output.append(contentsOf: repeatElement(0xab, count: output.freeCapacity))
+        if output.byteCount % 7 == 3 { output.append(0xab) }
     }
 }
 

@@ -101,6 +101,13 @@ int clinux_override_permissions(void);
 int clinux_drop_fsetid(void);
 int clinux_raise_fsetid(void);
 
+// Takes CAP_SYS_RESOURCE from the effective capabilities of the calling thread, or gives it back where the process had it. No
+// system call where it is so already. To be called with the thread's own ids.
+int clinux_use_resource_right(int isOn);
+// Gives the calling thread the capabilities that it had at the last call of `clinux_use_resource_right`: those that setfsuid(2)
+// has taken away since.
+int clinux_keep_rights(void);
+
 // `ENOENT` for ENOENT; NULL for what is no error. glibc declares it for _GNU_SOURCE alone (2.32).
 extern const char *strerrorname_np(int error);
 static inline const char *clinux_errno_name(int error) { return strerrorname_np(error); }
@@ -140,6 +147,13 @@ static inline long clinux_copy_file_range(int from, int64_t *fromOffset, int to,
     return syscall(SYS_copy_file_range, from, fromOffset, to, toOffset, length, flags);
 }
 
+// Asks the filesystem that a path is on, as statfs(2) does, in a process of its own: who asks a server that does not answer
+// may not even be killed. ETIMEDOUT after so many milliseconds. The process ends when the server answers or is gone.
+int clinux_statfs_within(const char *path, int milliseconds);
+
+// The process that a stream socket is connected to; as it was when that one began to listen.
+int clinux_peer_process(int socket);
+
 // The connection is not inherited by programs started later.
 static inline int clinux_accept(int socket) { return (int)syscall(SYS_accept4, socket, (void *)0, (void *)0, O_CLOEXEC); }
 
@@ -156,9 +170,9 @@ int clinux_birth_time(int descriptor, int64_t *seconds, uint32_t *nanoseconds);
 // path (`vfs_fstatat` in Linux). And the id of the mount that it is on; 0 before Linux 5.8, which does not tell.
 int clinux_known_status(int descriptor, struct stat *status, uint64_t *mount);
 
-// F_SETLEASE and F_SETSIG of linux/fcntl.h.
-static inline int clinux_setlease(int descriptor, int type) { return (int)syscall(SYS_fcntl, descriptor, 1024, type); }
-static inline int clinux_setsig(int descriptor, int signal) { return (int)syscall(SYS_fcntl, descriptor, 10, signal); }
+// Takes a lease for reading on an open file, and gives it back. The signal by which the kernel tells that somebody waits for
+// that reaches nobody.
+int clinux_try_lease(int descriptor);
 
 // Locks of open file descriptions, of linux/fcntl.h: one that is in the way, locking, locking after a wait.
 enum { CLINUX_OFD_GETLK = 36, CLINUX_OFD_SETLK = 37, CLINUX_OFD_SETLKW = 38 };
@@ -223,6 +237,23 @@ static inline int clinux_make_private(int mount) {
     uint64_t attributes[4] = {0, 0, 1 << 18, 0};
     return (int)syscall(442 /* mount_setattr */, mount, "", CLINUX_AT_EMPTY_PATH, attributes, sizeof attributes);
 }
+
+// A filesystem that is set up option by option, mounted nowhere, and then put into the tree (Linux 5.2).
+enum { CLINUX_FSCONFIG_SET_FLAG = 0, CLINUX_FSCONFIG_SET_STRING = 1, CLINUX_FSCONFIG_CMD_CREATE = 6 };
+
+static inline int clinux_fsopen(const char *type) { return (int)syscall(430 /* fsopen */, type, 1 /* FSOPEN_CLOEXEC */); }
+static inline int clinux_fsconfig(int context, int command, const char *key, const char *value) {
+    return (int)syscall(431 /* fsconfig */, context, command, key, value, 0);
+}
+static inline int clinux_fsmount(int context, uint64_t attributes) {
+    return (int)syscall(432 /* fsmount */, context, 1 /* FSMOUNT_CLOEXEC */, (unsigned)attributes);
+}
+// The target's automounts are followed, as mount(2) does.
+static inline int clinux_attach(int mount, const char *target) {
+    return (int)syscall(429 /* move_mount */, mount, "", CLINUX_AT_FDCWD, target, 0x24 /* MOVE_MOUNT_F_EMPTY_PATH, T_AUTOMOUNTS */);
+}
+// The minor number of the device that something open is on. Nobody is asked for it, nor has to be allowed in.
+int clinux_device_minor(int descriptor);
 
 // Of glibc 2.34, for _GNU_SOURCE alone. Returns an error number.
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int);

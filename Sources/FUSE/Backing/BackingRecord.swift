@@ -15,8 +15,8 @@
 //
 // ("Passthrough, data direct" is PASSTHROUGH|DIRECT_IO: reads and writes come to the server, maps go to the backing. It can
 // also be wished for, and then goes by the last column, with its data direct.)
-// So is the data of an open for writing that should treat set-user-id bits otherwise than the registration does. An idle
-// inode's registration is made anew for it.
+// So is the data of an open for writing whose rights should be of another kind than the registration's (`Opened.IO.Opener`). An
+// idle inode's registration is made anew for it.
 // Next to direct opens a passthrough one would be right as long as none of them maps the file shared, which nobody
 // tells: it is served direct.
 //
@@ -54,6 +54,8 @@ struct BackingRecord {
         static var busy: Traits { Traits(rawValue: 8) }
         /// It is registered for those whose writes leave set-user-id bits.
         static var lenient: Traits { Traits(rawValue: 16) }
+        /// It is registered with somebody's limits.
+        static var limited: Traits { Traits(rawValue: 32) }
     }
 
     /// Whose record it is; 0 for nobody's.
@@ -111,10 +113,22 @@ struct BackingRecord {
         return admit(wish)
     }
 
-    /// Whether its registration does to set-user-id bits what this open should.
+    /// Whether its registration has the kind of rights that this open should write with.
     private func suits(_ wish: Opened.IO) -> Bool {
         guard wish.passesData, let opener = wish.opener, opener.writes else { return true }
-        return traits.contains(.lenient) == opener.leavesPrivileges
+        return traits.intersection([.lenient, .limited]) == Self.rights(of: opener)
+    }
+
+    private static func rights(of opener: Opened.IO.Opener?) -> Traits {
+        guard let opener else { return [] }
+        return [opener.leavesPrivileges ? .lenient : [], opener.limitedUser != nil ? .limited : []]
+    }
+
+    /// It is registered, for this opener.
+    mutating func registered(as id: BackingID, for opener: Opened.IO.Opener?) {
+        self.id = id.rawValue
+        traits.subtract([.lenient, .limited])
+        traits.formUnion(Self.rights(of: opener))
     }
 
     private mutating func admit(_ wish: Opened.IO) -> InodeBackings.Admission {

@@ -61,8 +61,9 @@ struct BackingShard {
         if isBusy { records[index].traits.insert(.busy) }
     }
 
-    /// How many blocks of records have memory.
+    /// How many blocks of records have memory; and how much it takes to find them.
     var blockCount: Int { records.blockCount }
+    var orderSize: Int { records.orderSize }
 
     /// Gives a record back, if nothing of it is to be remembered.
     mutating func tidy(_ index: UInt32, isFixed: Bool) {

@@ -11,8 +11,8 @@ import SystemPackage
 // one lock. (With all 16 in a row, a crowd of releases on few processors waited at the first one, each for the one before it
 // to be scheduled.) Who has found it takes it off its list, and only then waits for its turn: the next one finds another.
 //
-// A thread takes back what was kept for too long. It starts when something is kept and there is none, looks twice in that time,
-// and ends when it finds nothing kept, or with the connection.
+// A thread takes back what was kept for too long. It starts when something is kept and there is none, looks four times in that
+// time, and ends when it finds nothing kept, or with the connection (`Watch`).
 
 extension InodeBackings {
     /// Takes back a node's registration, or sees to it that the last release does.
@@ -48,7 +48,7 @@ extension InodeBackings {
     /// After one was kept: takes back as many as are too many.
     func tend() {
         while counters.kept.load(ordering: .relaxed) > options.kept, dropOldest() {}
-        watch()
+        watchKept()
     }
 
     /// Takes back the oldest that is kept, if nobody has used it since that time. False: there is none.
@@ -100,8 +100,7 @@ extension InodeBackings {
 
     /// The connection is over: everything is taken back, also what releases never came for.
     func end() {
-        expiry.withLock { $0.isOver = true }
-        bell.ring()
+        watch.end()
         for shard in 0..<Self.shardCount {
             for id in withShard(shard, { $0.takeAll() }) {
                 counters.registered.subtract(1, ordering: .relaxed)
@@ -114,47 +113,15 @@ extension InodeBackings {
 
     // MARK: Time
 
-    struct ExpiryState {
-        var isWatched = false
-        var isOver = false
+    /// How often to look for what is kept for too long: so that nothing stays for much longer than it may.
+    private var period: Int {
+        let most = (options.keptFor ?? .zero).components
+        return max(1, Int(most.seconds * 250 + most.attoseconds / 4_000_000_000_000_000))
     }
 
-    /// Sees to it that what is kept does not stay too long.
-    private func watch() {
-        guard let most = options.keptFor, !isWatched.load(ordering: .sequentiallyConsistent) else { return }
-        let isNew = expiry.withLock { state in
-            guard !state.isWatched, !state.isOver else { return false }
-            state.isWatched = true
-            isWatched.store(true, ordering: .sequentiallyConsistent)
-            return true
-        }
-        guard isNew else { return }
-        let period = max(1, Int(most.components.seconds * 500 + most.components.attoseconds / 2_000_000_000_000_000))
-        do throws(Errno) {
-            try startThread { [self] in
-                while !bell.wait(milliseconds: period), !isWatchOver() { expire() }
-            }
-        } catch {
-            // The next one that is kept tries again; until then only their number bounds them.
-            stopWatching()
-        }
-    }
-
-    /// Whether there is nothing to watch any more.
-    private func isWatchOver() -> Bool {
-        guard counters.kept.load(ordering: .relaxed) == 0 else { return false }
-        stopWatching()
-        // Whoever keeps one counts it first and then looks whether there is a watch; here it is the other way around. So
-        // one of the two sees the other, for all four accesses are in one order.
-        if counters.kept.load(ordering: .sequentiallyConsistent) > 0 { watch() }
-        return true
-    }
-
-    private func stopWatching() {
-        expiry.withLock { state in
-            state.isWatched = false
-            isWatched.store(false, ordering: .sequentiallyConsistent)
-        }
+    /// Sees to it that what is kept does not stay too long. Who keeps one has counted it before.
+    private func watchKept() {
+        if options.keptFor != nil { watch.start(self, after: period) }
     }
 
     /// Time since the machine started, in nanoseconds.
@@ -163,5 +130,14 @@ extension InodeBackings {
         // Safe: filled within the call.
         unsafe clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}
+
+extension InodeBackings: Watched {
+    var isHolding: Bool { counters.kept.load(ordering: .sequentiallyConsistent) > 0 }
+
+    func look() -> Int {
+        expire()
+        return period
     }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 
-import CLinux
 import FUSEWire
 import Logging
 import Synchronization
@@ -12,10 +11,10 @@ import SystemPackage
 extension InodeBackings {
     /// Registers a file, as the number of its inode where it has one and the kernel lets the server choose.
     ///
-    /// The kernel keeps the rights that this thread has meanwhile: without CAP_FSETID each write takes set-user-id bits.
+    /// The kernel keeps the rights that this thread has meanwhile, and writes with them.
     func register(_ file: FileDescriptor, as number: BackingID?, for opener: Opened.IO.Opener?) throws(Errno) -> BackingID {
-        let isDropped = opener?.leavesPrivileges != true && clinux_drop_fsetid() == 1
-        defer { if isDropped { _ = clinux_raise_fsetid() } }
+        let rights = try OpenerRights.assume(opener ?? Opened.IO.Opener())
+        defer { rights.restore() }
         let id = try openBacking(file, as: number)
         counters.registered.add(1, ordering: .relaxed)
         counters.registrations.wrappingAdd(1, ordering: .relaxed)
@@ -116,7 +115,7 @@ extension Errno {
     var refusal: (cause: String, remedy: String?) {
         switch self {
         case .tooManySymbolicLinkLevels:
-            ("its filesystem is stacked on another one, as overlayfs is", "mirror the directory that it is stacked on")
+            ("its filesystem is stacked on others, as overlayfs is", "a stack depth of 2 may help; or mirror the directory that it is stacked on")
         case .resourceTemporarilyUnavailable: ("it found no free id in \(KernelAllocatedIDs().attempts) attempts", nil)
         default: (description, nil)
         }

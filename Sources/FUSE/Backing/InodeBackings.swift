@@ -56,9 +56,7 @@ final class InodeBackings: Sendable {
     let isOff: Atomic<Bool>
     let counters = BackingCounters()
     let reports = Mutex(BackingReports())
-    let expiry = Mutex(ExpiryState())
-    let isWatched = Atomic(false)
-    let bell = Bell()
+    let watch = Watch()
     let now: @Sendable () -> UInt64
 
     /// - Parameters:
@@ -273,9 +271,7 @@ final class InodeBackings: Sendable {
             // Another open, which is not passed through, may have been faster.
             let isInTime = shard[index].opens == 0
             if isInTime || options.kept > 0 {
-                shard[index].id = id.rawValue
-                shard[index].traits.remove(.lenient)
-                if wish.opener?.leavesPrivileges == true { shard[index].traits.insert(.lenient) }
+                shard[index].registered(as: id, for: wish.opener)
             }
             let admission = shard[index].settle(wish)
             if !isInTime, options.kept > 0 { keep(index, in: &shard) }

@@ -9,7 +9,8 @@ public import SystemPackage
 ///
 /// It is answered exactly once, which the compiler checks: each `reply` consumes it. Which of them fits follows from the
 /// method: an `Entry` for a lookup, data for a read, nothing for an fsync. One that does not fit gives the caller EIO, and
-/// an error in the log. Dropped without an answer, its caller gets EIO too, and the log names the operation.
+/// so does one whose answer the method could not have returned either. Dropped without an answer, its caller gets EIO too. The
+/// log names the operation, once.
 ///
 /// **Interrupts.** The caller may want to give up: ``FileSystem/interrupted(_:)`` says so, and ``isInterrupted``. An answer
 /// is due all the same, `.interrupted` being the usual one.
@@ -38,126 +39,155 @@ public struct DeferredReply: ~Copyable, Sendable {
 
     /// Answers with an error, as throwing it would.
     public consuming func fail(_ error: Errno) {
-        send { (_) throws(Errno) in throw error }
+        sendError(error)
     }
 
     /// The answer to what has no result: `flush`, `fsync`, `unlink`, `rename`, `access`, `setlk` ...
     public consuming func reply() {
-        let opcode = pending.opcode
-        send { (_) throws(Errno) in
-            switch opcode {
-            case .unlink, .rmdir, .rename, .rename2, .access, .flush, .fsync, .fallocate, .setlk, .setlkw, .fsyncdir, .syncfs,
-                .setxattr, .removexattr:
-                break
-            default: throw .doesNotFit
+        send(.nothing) { (_, _) throws(Errno) in }
+    }
+
+    /// The answer to `lookup`, `revive` and `parent`, and to what creates without opening.
+    public consuming func reply(_ entry: Entry) {
+        send(.entry) { (output, pending) throws(Errno) in
+            try output.put(pending.session.entryOut(entry, for: pending.opcode, type: pending.typeToMake))
+        }
+    }
+
+    /// The answer to `getattr`, `statx` and `setattr`.
+    public consuming func reply(_ attributes: AttributesReply) {
+        send(.attributes) { (output, pending) throws(Errno) in
+            if pending.opcode == .statx {
+                try output.put(attributes.statxOut(of: pending.node))
+            } else {
+                try output.put(attributes.attrOut(of: pending.node))
             }
         }
     }
 
-    /// The answer to `lookup`, and to what creates without opening.
-    public consuming func reply(_ entry: Entry) {
-        let fits = [.lookup, .mknod, .mkdir, .symlink, .link].contains(pending.opcode)
-        send { (output) throws(Errno) in
-            guard fits else { throw .doesNotFit }
-            try output.put(EntryOut(entry))
-        }
-    }
-
-    /// The answer to `getattr` and `setattr`.
-    public consuming func reply(_ attributes: AttributesReply) {
-        let fits = [.getattr, .setattr].contains(pending.opcode)
-        send { (output) throws(Errno) in
-            guard fits else { throw .doesNotFit }
-            try output.put(AttrOut(attributes))
-        }
+    /// The answer to `statfs`.
+    public consuming func reply(_ statistics: FileSystemStatistics) {
+        send(.statistics) { (output, _) throws(Errno) in try output.put(StatfsOut(st: Kstatfs(statistics))) }
     }
 
     /// The answer to `open`.
     public consuming func reply(_ opened: Opened) {
-        let pending = pending
-        send { (output) throws(Errno) in
-            guard pending.opcode == .open else { throw .doesNotFit }
-            try output.put(pending.session.openOut(pending.node, opened))
-        }
+        send(.opened) { (output, pending) throws(Errno) in try output.put(pending.session.openOut(pending.node, opened)) }
     }
 
     /// The answer to `create` and `tmpfile`.
     public consuming func reply(_ created: Created) {
-        let pending = pending
-        send { (output) throws(Errno) in
-            guard [.create, .tmpfile].contains(pending.opcode) else { throw .doesNotFit }
-            try output.put(EntryOut(created.entry))
-            try output.put(pending.session.openOut(created.entry.node, created.opened))
+        send(.created) { (output, pending) throws(Errno) in
+            let (entry, opened) = try pending.session.createdOut(created, for: pending.opcode, pending.request)
+            try output.put(entry)
+            try output.put(opened)
         }
     }
 
     /// The answer to `opendir`.
     public consuming func reply(_ opened: OpenedDirectory) {
-        let fits = pending.opcode == .opendir
-        send { (output) throws(Errno) in
-            guard fits else { throw .doesNotFit }
-            try output.put(OpenOut(opened))
-        }
+        send(.openedDirectory) { (output, _) throws(Errno) in try output.put(OpenOut(opened)) }
     }
 
     /// The answer to `write` and `copyFileRange`: how many bytes; to `lseek`: where.
     public consuming func reply(count: UInt64) {
-        let (opcode, size) = (pending.opcode, pending.size)
-        send { (output) throws(Errno) in
-            switch opcode {
-            case .write: try output.put(WriteOut(size: UInt32(min(count, UInt64(size)))))
-            case .copyFileRange: try output.put(WriteOut(size: UInt32(clamping: count)))
-            case .copyFileRange64: try output.put(CopyFileRangeOut(bytes_copied: count))
-            case .lseek: try output.put(LseekOut(offset: count))
-            default: throw .doesNotFit
+        send(.count) { (output, pending) throws(Errno) in
+            switch pending.opcode {
+            case .write: try output.put(written: Int(clamping: count), of: pending.size)
+            case .lseek: try output.put(offset: count)
+            default: try output.put(copied: count, of: UInt64(pending.size), isWide: pending.opcode == .copyFileRange64)
             }
         }
     }
 
-    /// The answer to `read`, `readlink`, `getxattr` and `listxattr`: `fill` writes it in place, and may throw.
-    public consuming func reply(data fill: (inout OutputRawSpan) throws(Errno) -> Void) {
-        let (opcode, size) = (pending.opcode, pending.size)
-        send { (output) throws(Errno) in
-            switch opcode {
-            case .read, .readlink: try output.append(upTo: size, fill)
-            case .getxattr, .listxattr:
+    /// The answer to `read`, `readlink`, `getxattr` and `listxattr`: `fill` writes it in place, and may throw. A value that is
+    /// larger than the caller has room for is ERANGE.
+    public consuming func reply(data fill: (inout DataWriter) throws(Errno) -> Void) {
+        if pending.opcode.replyKind == .value {
+            send(.value) { (output, pending) throws(Errno) in
                 // Only the size is wanted: the value says it.
-                try output.append(upTo: size > 0 ? size : output.freeCapacity, fill)
-                if size == 0 {
-                    let count = output.byteCount
-                    output.removeAll()
-                    try output.put(GetxattrOut(size: UInt32(clamping: count)))
+                let room = pending.size > 0 ? pending.size : Self.largestValue
+                try output.fillValue(asked: pending.size, room: room) { (value) throws(Errno) in
+                    try fill(&value)
+                    return nil
                 }
-            default: throw .doesNotFit
             }
+        } else {
+            send(.data) { (output, pending) throws(Errno) in try output.fill(upTo: pending.size, fill) }
         }
     }
 
     /// The answer to `readdir`, also where that was called for want of a `readdirplus`.
     public consuming func reply(entries fill: (inout DirectoryWriter) throws(Errno) -> Void) {
-        let (opcode, size) = (pending.opcode, pending.size)
-        send { (output) throws(Errno) in
-            guard opcode == .readdir || opcode == .readdirplus else { throw .doesNotFit }
-            try output.append(upTo: size) { (room) throws(Errno) in
-                try DirectoryWriter.fill(&room, isPlus: opcode == .readdirplus, fill)
+        send(.entries) { (output, pending) throws(Errno) in
+            try output.append(upTo: pending.size) { (room) throws(Errno) in
+                let leftOut = try DirectoryWriter.fill(&room, isPlus: pending.opcode == .readdirplus, fill)
+                if leftOut { pending.session.faults.tell(.entry, pending.opcode, pending.node) }
             }
         }
     }
 
     /// The answer to `readdirplus`.
     public consuming func reply(entriesPlus fill: (inout DirectoryPlusWriter) throws(Errno) -> Void) {
-        let (fits, size) = (pending.opcode == .readdirplus, pending.size)
-        send { (output) throws(Errno) in
-            guard fits else { throw .doesNotFit }
-            try output.append(upTo: size) { (room) throws(Errno) in try DirectoryPlusWriter.fill(&room, fill) }
+        send(.entries) { (output, pending) throws(Errno) in
+            guard pending.opcode == .readdirplus else { throw Errno(.doesNotFit) }
+            try output.append(upTo: pending.size) { (room) throws(Errno) in
+                let leftOut = try DirectoryPlusWriter.fill(&room, takeBack: { pending.session.takeBack($0) }, fill)
+                if leftOut { pending.session.faults.tell(.entry, pending.opcode, pending.node) }
+            }
         }
     }
 
-    private consuming func send(_ encode: (inout OutputRawSpan) throws(Errno) -> Void) {
+    /// The answer to `getlk`: a lock that is in the way, nil where there is none.
+    public consuming func reply(lock: FileLock?) {
+        send(.lock) { (output, _) throws(Errno) in try output.put(LkOut(found: lock)) }
+    }
+
+    /// The answer to `poll`.
+    public consuming func reply(events: PollEvents) {
+        send(.events) { (output, _) throws(Errno) in try output.put(PollOut(revents: events.rawValue)) }
+    }
+
+    /// The answer to `ioctl`: what the call returns, 0 or more, and the data that go back, which `fill` writes in place.
+    public consuming func reply(result: Int32, data fill: (inout DataWriter) throws(Errno) -> Void) {
+        send(.command) { (output, pending) throws(Errno) in
+            try output.fillIoctl(upTo: pending.size) { (data) throws(Errno) in
+                try fill(&data)
+                return result
+            }
+        }
+    }
+
+    /// The answer to `ioctl`, without data.
+    public consuming func reply(result: Int32) {
+        reply(result: result, data: { (_) throws(Errno) in })
+    }
+
+    /// A value of unknown size has 64 KiB at the most (XATTR_SIZE_MAX); everything else is small or says its size.
+    private static var largestValue: Int { 65536 }
+
+    private consuming func send(
+        _ kind: ReplyKind, _ encode: (inout OutputRawSpan, PendingReply) throws(Errno) -> Void
+    ) {
         guard pending.claim() else { return }
-        // A value of unknown size has 64 KiB at the most (XATTR_SIZE_MAX); everything else is small or says its size.
-        let isValueOfAnySize = [.getxattr, .listxattr].contains(pending.opcode) && pending.size == 0
-        pending.session.finish(pending, capacity: isValueOfAnySize ? 65536 : min(pending.size, 1 << 20) + 256, encode)
+        let pending = pending
+        // And what is of one size: the largest is that of `statx`.
+        let room =
+            switch kind {
+            case .value where pending.size == 0: Self.largestValue
+            case .data, .value, .entries, .command: min(pending.size, 1 << 20)
+            default: 0
+            }
+        pending.session.finish(pending, capacity: room + 512) { (output) throws(Errno) in
+            guard pending.opcode.replyKind == kind else { throw Errno(.doesNotFit) }
+            try encode(&output, pending)
+        }
+    }
+
+    /// Answers with an error.
+    private consuming func sendError(_ error: Errno) {
+        guard pending.claim() else { return }
+        pending.session.finish(pending, capacity: 0) { (_) throws(Errno) in throw error }
     }
 
     /// Keeps one where only copyable values can be kept: in an array, a dictionary, a closure.
@@ -174,8 +204,6 @@ public struct DeferredReply: ~Copyable, Sendable {
 extension Errno {
     /// What a method throws that has deferred its reply. No errno has this value, see `notImplemented`.
     static var deferred: Errno { Errno(rawValue: -1_836_475_205) }
-    /// A deferred reply of the wrong kind. No errno has this value.
-    static var doesNotFit: Errno { Errno(rawValue: -1_836_475_206) }
 }
 
 extension Connection {
@@ -185,9 +213,9 @@ extension Connection {
     ///     throw connection.deferReply(to: request) { reply in queue.append(DeferredReply.Box(reply)) }
     ///
     /// The reply may be given before the method has returned, and from any thread. What the method returns or throws after
-    /// this call counts for nothing. `release`, `releasedir` and `forget`, which nobody waits for, cannot be deferred, nor,
-    /// with `InitFlags.securityCtx`, what makes an inode, for its security context comes with the request: the error is then
-    /// EINVAL, and `take` is not called.
+    /// this call counts for nothing: no file that it names is open. `release`, `releasedir` and `forget`, which nobody waits for,
+    /// cannot be deferred, nor, with `InitFlags.securityCtx`, what makes an inode, for its security context comes with the
+    /// request; nor can a request be deferred twice: the error is then EINVAL, and `take` is not called.
     /// - Returns: what the method is to throw.
     public func deferReply(to request: Request, _ take: (consuming sending DeferredReply) -> Void) -> Errno {
         guard let session = link.session, let lane = interrupts.deferReply(to: request.id) else { return .invalidArgument }
@@ -195,8 +223,7 @@ extension Connection {
         lane.withReceived { header = PendingReply.Header($0, features) }
         // It was decoded before the method was called.
         let isLabelled = capabilities.contains(.securityCtx)
-        guard let header, ![.release, .releasedir].contains(header.opcode),
-            !isLabelled || ![.mknod, .mkdir, .symlink, .create, .tmpfile].contains(header.opcode)
+        guard let header, header.opcode.replyKind != nil, !isLabelled || header.typeToMake == nil
         else {
             interrupts.undefer(request.id)
             return .invalidArgument

@@ -21,6 +21,7 @@ public struct DirectoryWriter: ~Copyable, ~Escapable {
     var output: OutputRawSpan
     /// The reply is one to READDIRPLUS, whose entries are larger: each is written as one that was not looked up.
     let isPlus: Bool
+    var leftOut = false
 
     @_lifetime(copy output)
     init(_ output: consuming OutputRawSpan, isPlus: Bool = false) {
@@ -37,16 +38,20 @@ public struct DirectoryWriter: ~Copyable, ~Escapable {
     ///   - inode: the inode number to show. 0 hides the entry from users, so it is no valid number.
     ///   - type: the file's type.
     ///   - next: where a reading goes on behind this entry.
-    /// - Returns: false, with nothing written, where there is no room. Then stop. A name that no entry can have (empty,
-    ///   or of more than 1,024 bytes) is left out: the kernel would fail the whole listing for it.
+    /// - Returns: false, with nothing written, where there is no room. Then stop. A name that no entry can have (empty, of
+    ///   more than 1,024 bytes, or with a slash in it) is left out: the kernel would fail the whole listing for it.
     @_lifetime(self: copy self)
     public mutating func add(_ name: RawSpan, inode: UInt64, type: FileType, next: DirectoryOffset) -> Bool {
         let type = type.direntType
-        let fits =
-            isPlus
-            ? try? output.append(entry: EntryOut(), ino: inode, off: next.rawValue, type: type, name: name)
-            : try? output.append(entry: inode, off: next.rawValue, type: type, name: name)
-        return fits ?? true
+        do throws(WireError) {
+            if name.holdsSlash { throw .malformed }
+            return isPlus
+                ? try output.append(entry: EntryOut(), ino: inode, off: next.rawValue, type: type, name: name)
+                : try output.append(entry: inode, off: next.rawValue, type: type, name: name)
+        } catch {
+            leftOut = true
+            return true
+        }
     }
 
     /// Adds an entry whose name is text.
@@ -63,22 +68,37 @@ public struct DirectoryWriter: ~Copyable, ~Escapable {
 /// ``hasRoom(forNameOf:)`` says will fit.
 public struct DirectoryPlusWriter: ~Copyable, ~Escapable {
     var output: OutputRawSpan
+    /// The nodes of entries that were left out.
+    var refused: [NodeID] = []
+    var leftOut = false
 
     @_lifetime(copy output)
     init(_ output: consuming OutputRawSpan) { self.output = output }
 
     /// Whether an entry with a name of so many bytes fits.
     public func hasRoom(forNameOf count: Int) -> Bool {
-        FUSEProtocol.aligned(Direntplus.wireSize &+ count) <= output.freeCapacity
+        count <= output.freeCapacity && FUSEProtocol.aligned(Direntplus.wireSize &+ count) <= output.freeCapacity
     }
 
     /// Adds an entry and what it stands for. With `entry` nil (for `.` and `..`, or a name that could not be looked
     /// up) the kernel learns of the name alone, and nothing counts as looked up.
-    /// - Returns: false, with nothing written, where there is no room. Then stop.
+    /// - Returns: false, with nothing written, where there is no room. Then stop. An entry that the kernel would fail the whole
+    ///   listing for is left out, and its lookup given back: one with a name as in ``DirectoryWriter/add(_:inode:type:next:)``, or
+    ///   whose node is the root, or whose attributes make no sense.
     @_lifetime(self: copy self)
     public mutating func add(_ name: RawSpan, entry: Entry?, inode: UInt64, type: FileType, next: DirectoryOffset) -> Bool {
-        let entry = entry.map { EntryOut($0) } ?? EntryOut()
-        return (try? output.append(entry: entry, ino: inode, off: next.rawValue, type: type.direntType, name: name)) ?? true
+        // The kernel looks at nothing else of an entry that does not count as looked up.
+        let found = entry.flatMap { $0.node == 0 || Name.isDots(name) ? nil : $0 }
+        do throws(WireError) {
+            if name.holdsSlash { throw .malformed }
+            if let found, found.node == .root || !found.attributes.areValid { throw .malformed }
+            let shown = entry.map { EntryOut($0) } ?? EntryOut()
+            return try output.append(entry: shown, ino: inode, off: next.rawValue, type: type.direntType, name: name)
+        } catch {
+            if let found { refused.append(found.node) }
+            leftOut = true
+            return true
+        }
     }
 }
 

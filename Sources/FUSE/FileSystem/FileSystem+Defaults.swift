@@ -11,6 +11,7 @@ extension Errno {
 /// The answers of a filesystem that does not implement an operation. See ``FileSystem`` for what ENOSYS means.
 extension FileSystem {
     public var capabilities: Capabilities { [] }
+    public var requiredCapabilities: Capabilities { [] }
     public var backings: BackingOptions { BackingOptions() }
     public var mountRestrictions: MountRestrictions { [] }
 
@@ -32,7 +33,7 @@ extension FileSystem {
         throw .notImplemented
     }
 
-    public func readlink(_ node: NodeID, into target: inout OutputRawSpan, for request: Request) throws(Errno) {
+    public func readlink(_ node: NodeID, into target: inout DataWriter, for request: Request) throws(Errno) {
         throw .notImplemented
     }
 
@@ -94,7 +95,7 @@ extension FileSystem {
         throw .notImplemented
     }
 
-    public func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
+    public func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {
         throw .notImplemented
     }
 
@@ -146,7 +147,7 @@ extension FileSystem {
     public func readdirplus(
         _ directory: OpenFile, from offset: DirectoryOffset, into entries: inout DirectoryPlusWriter, for request: Request
     ) throws(Errno) {
-        try DirectoryWriter.fill(&entries.output, isPlus: true) { (writer) throws(Errno) in
+        entries.leftOut = try DirectoryWriter.fill(&entries.output, isPlus: true) { (writer) throws(Errno) in
             try readdir(directory, from: offset, into: &writer, for: request)
         }
     }
@@ -162,11 +163,11 @@ extension FileSystem {
     }
 
     /// ENOSYS: the kernel answers "not supported" by itself from then on.
-    public func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
+    public func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout DataWriter, for request: Request) throws(Errno) -> Int {
         throw .notImplemented
     }
 
-    public func listxattr(_ node: NodeID, into names: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
+    public func listxattr(_ node: NodeID, into names: inout DataWriter, for request: Request) throws(Errno) -> Int {
         throw .notImplemented
     }
 
@@ -194,7 +195,7 @@ extension FileSystem {
     /// ENOTTY: what programs expect of a file that knows no such command. (ENOSYS, which newer kernels turn into it, would
     /// reach them on older ones.)
     public func ioctl(
-        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout DataWriter, for request: Request
     ) throws(Errno) -> Int32 {
         throw .inappropriateIOCTLForDevice
     }

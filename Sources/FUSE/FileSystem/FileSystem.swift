@@ -12,16 +12,24 @@ public import SystemPackage
 /// **Threads.** Methods are called from several threads at once, also for the same inode or open file. They may block:
 /// other requests go on on other threads.
 ///
-/// **Views.** Names, data and output spans belong to the call: copy what must outlive it.
+/// **Views.** Names, data and writers belong to the call: copy what must outlive it.
+///
+/// **Mistakes.** An answer that cannot be (more data than there is room for, a count of more than was asked for, attributes of
+/// no file) gives the caller of that request EIO, and what came with it is given back: an entry by
+/// ``forget(_:lookups:)``, an open file by ``release(_:for:)``. The log names the operation, once. The mount goes on.
 ///
 /// **Order.** An answer that names a node or a handle may reach the kernel, and the next request about it another
 /// thread, before the method that answered has quite returned to its caller.
 ///
 /// C counterpart: `struct fuse_lowlevel_ops` of libfuse.
 public protocol FileSystem: Sendable {
-    /// What to ask the kernel for beyond what the session needs itself. What it grants is in
-    /// ``Connection/capabilities``.
+    /// What to ask the kernel for beyond what the session needs itself. What is granted is in ``Connection/capabilities``; what
+    /// is not, because the kernel or this library does not do it, in ``Connection/missing``.
     var capabilities: Capabilities { get }
+
+    /// Those of them without which it is not to be served: where the kernel does not offer one of them the session does not start, see
+    /// ``SessionError/missing(_:)``. None, unless it says otherwise.
+    var requiredCapabilities: Capabilities { get }
 
     /// How files that are handed to the kernel are numbered and kept. Asked once, before ``start(_:)``.
     var backings: BackingOptions { get }
@@ -73,9 +81,9 @@ public protocol FileSystem: Sendable {
     func setattr(_ node: NodeID, _ changes: AttributeChanges, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply
 
     /// Writes the target of a symbolic link into `target`, without a NUL.
-    func readlink(_ node: NodeID, into target: inout OutputRawSpan, for request: Request) throws(Errno)
+    func readlink(_ node: NodeID, into target: inout DataWriter, for request: Request) throws(Errno)
 
-    /// Creates a file that is no directory and no symbolic link.
+    /// Creates a file that is no directory and no symbolic link. The answer is of the type that `new` says.
     func mknod(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry
 
     func mkdir(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry
@@ -120,10 +128,11 @@ public protocol FileSystem: Sendable {
     /// Creates a file without a name in a directory, and opens it (`O_TMPFILE`, protocol 7.37).
     func tmpfile(in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request) throws(Errno) -> Created
 
-    /// Writes up to as many bytes as `output` has room for. Fewer mean the end of the file, except with direct I/O.
-    func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno)
+    /// Writes up to as many bytes as `output` has room for. Fewer mean the end of the file, except with direct I/O; more are
+    /// a mistake.
+    func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno)
 
-    /// Writes `data`, and answers how many bytes of it were written.
+    /// Writes `data`, and answers how many bytes of it were written: 0 to all of it.
     func write(_ file: OpenFile, at offset: UInt64, _ data: RawSpan, _ options: WriteOptions, for request: Request) throws(Errno) -> Int
 
     /// One of the descriptors of an open file is being closed; what is thrown is what `close(2)` returns. Not
@@ -141,7 +150,7 @@ public protocol FileSystem: Sendable {
     /// Finds data or a hole (`SEEK_DATA`, `SEEK_HOLE`); other kinds of seeking the kernel does by itself.
     func lseek(_ file: OpenFile, offset: UInt64, whence: Int32, for request: Request) throws(Errno) -> UInt64
 
-    /// Copies between two files of this mount; answers how many bytes.
+    /// Copies between two files of this mount; answers how many bytes, `length` at the most.
     func copyFileRange(
         from source: OpenFile, at sourceOffset: UInt64, to destination: OpenFile, at destinationOffset: UInt64,
         length: UInt64, flags: UInt64, for request: Request
@@ -172,13 +181,14 @@ public protocol FileSystem: Sendable {
 
     // MARK: Extended attributes
 
-    /// Writes the value of an attribute into `value` and answers its size. Where `value` has no room at all, only
-    /// the size is wanted. Throws `.noData` where there is no such attribute, `.outOfRange` where `value` is too
-    /// small.
-    func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout OutputRawSpan, for request: Request) throws(Errno) -> Int
+    /// Writes the value of an attribute into `value`, and answers its size. Where `value` has no room at all, only the size is
+    /// wanted; to append the value is as good, as nothing is written then, but counted. A value that is larger than its room is
+    /// ERANGE for the caller, whether it was appended or only its size answered. Throws `.noData` where there is no such
+    /// attribute.
+    func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout DataWriter, for request: Request) throws(Errno) -> Int
 
     /// As ``getxattr(_:of:into:for:)``, for the names of all attributes, each with its NUL.
-    func listxattr(_ node: NodeID, into names: inout OutputRawSpan, for request: Request) throws(Errno) -> Int
+    func listxattr(_ node: NodeID, into names: inout DataWriter, for request: Request) throws(Errno) -> Int
 
     /// Sets an extended attribute. C counterpart: `setxattr(2)`.
     ///
@@ -209,7 +219,7 @@ public protocol FileSystem: Sendable {
 
     /// A command of the filesystem's own, sent by `ioctl(2)` on an open file or directory. The command's number says how
     /// many bytes go which way: they come as `input`, and `output` has room for as many as go back. What is returned is
-    /// what the call returns; negative would be an error, so throw that instead. A command that is unknown:
+    /// what the call returns; negative would be an error, so throw that instead: here it is a mistake. A command that is unknown:
     /// `.inappropriateIOCTLForDevice` (ENOTTY), as the default throws.
     ///
     /// The kernel answers some commands by itself. Commands for attribute flags (`FS_IOC_SETFLAGS` and its like: `chattr`)
@@ -217,6 +227,6 @@ public protocol FileSystem: Sendable {
     /// others come unchecked. For directories they come with the capability `hasIoctlDir` alone.
     /// C counterpart: `ioctl` of libfuse, restricted; what refers to further memory of the caller cannot be had.
     func ioctl(
-        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout DataWriter, for request: Request
     ) throws(Errno) -> Int32
 }

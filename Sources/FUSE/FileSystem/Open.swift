@@ -71,20 +71,27 @@ public struct Opened: Sendable {
         /// with `FOPEN_DIRECT_IO`.
         case passthroughDirect(FileDescriptor, otherwise: Served = .cached, for: Opener = Opener())
 
-        /// Who opens a file that is passed through: it decides what the kernel's own writes do to set-user-id and
-        /// set-group-id bits. The kernel asks the filesystem to take them only where it knows of them, and it may not: others
-        /// set them a moment ago, not through this mount.
+        /// Who opens a file that is passed through: it decides with which rights the kernel's own writes are made.
         ///
-        /// One registration has one kind of rights. While a file is open with the other kind, who writes is served direct.
+        /// One registration has one kind of rights. While a file is open with another kind, who writes is served direct.
+        /// The kinds differ in ``leavesPrivileges``, and in whether there are ``limits``; whose these are is decided by the
+        /// open that made the registration, for all that share it.
         public struct Opener: Hashable, Sendable {
             /// It is open for writing.
             public var writes: Bool
-            /// What is written leaves those bits, as with root: the opener has CAP_FSETID. Otherwise it takes them.
+            /// What is written leaves set-user-id and set-group-id bits, as with root: the opener has CAP_FSETID. Otherwise it
+            /// takes them. The kernel asks the filesystem to take them only where it knows of them, and it may not: others set
+            /// them a moment ago, not through this mount.
             public var leavesPrivileges: Bool
+            /// Whose limits hold for what is written; nil or root: this process's. They are blocks that a filesystem keeps for root
+            /// or another user, and quotas, which CAP_SYS_RESOURCE overrides. To have a file registered so takes CAP_SETUID and
+            /// CAP_SETGID.
+            public var limits: Caller?
 
-            public init(writes: Bool = true, leavesPrivileges: Bool = false) {
+            public init(writes: Bool = true, leavesPrivileges: Bool = false, limits: Caller? = nil) {
                 self.writes = writes
                 self.leavesPrivileges = leavesPrivileges
+                self.limits = limits
             }
         }
 

@@ -13,10 +13,15 @@ public struct Connection: Sendable {
     public let capabilities: Capabilities
     /// What the kernel offered.
     public let offered: Capabilities
+    /// What the filesystem asked for and has not got, and why.
+    public let missing: [MissingCapability]
     /// The most data that one write carries, in bytes.
     public let maxWrite: Int
     /// Whether the kernel takes backing files, and why not.
     public let passthrough: PassthroughState
+    /// How deeply backing files may be stacked: 1 or 2; with 2 nothing can be stacked on this mount, as no overlayfs on it. 0
+    /// where the kernel takes none.
+    public let stackDepth: Int
     /// Who chooses the ids of backing files; nil where the kernel takes none.
     public let backingDialect: BackingDialect?
     /// The files that the kernel has been handed.

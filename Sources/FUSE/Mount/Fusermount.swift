@@ -7,7 +7,15 @@ import SystemPackage
 /// set-user-id root, allows what `/etc/fuse.conf` allows, and hands the opened `/dev/fuse` over by a socket.
 enum Fusermount {
     /// Mounts on a directory that the user owns.
-    static func mount(at target: String, options: MountOptions) throws(MountError) -> FileDescriptor {
+    static func mount(at target: String, options: MountOptions, _ tag: MountTag = MountTag()) throws(MountError) -> Mounted {
+        let device = try mount(at: target, options.fusermountList + "," + tag.option)
+        do throws(MountError) { return Mounted(device: device, connection: try tag.connection(of: device, at: target)) } catch {
+            try? device.close()
+            throw error
+        }
+    }
+
+    private static func mount(at target: String, _ options: String) throws(MountError) -> FileDescriptor {
         do {
             let (mine, its) = try makeSocketPair()
             defer { try? mine.close() }
@@ -16,7 +24,7 @@ enum Fusermount {
                 defer { try? its.close() }
                 // The helper finds its end of the socket by this name.
                 outcome = try Program.run(
-                    "fusermount3", ["-o", options.fusermountList, "--", target],
+                    "fusermount3", ["-o", options, "--", target],
                     environment: ["_FUSE_COMMFD": "\(its.rawValue)"], inheriting: its)
             }
             guard outcome.status == 0 else { throw failure(target, outcome) }
@@ -54,6 +62,7 @@ enum Fusermount {
             return MountError(target, "to be mounted nosymfollow, as its source may be, which this fusermount3 does not know", remedy: "run as root")
         }
         if text.hasPrefix("fusermount3: ") { text.removeFirst("fusermount3: ".count) }
+        if let refusal = FusermountRefusal(text) { return MountError(target, refusal.cause, remedy: refusal.remedy, errno: refusal.errno) }
         return MountError(target, "fusermount3 refused: \(text)", remedy: "or run as root")
     }
 }

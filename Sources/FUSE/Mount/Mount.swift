@@ -17,7 +17,7 @@ public final class Mount<FS: FileSystem>: Sendable {
     /// The connection's number in `/sys/fs/fuse/connections`.
     public let connectionNumber: Int
     let pool: WorkerPool<FS>
-    private let file: DeviceFile
+    let file: DeviceFile
 
     /// Mounts, agrees with the kernel on how to talk, and starts serving.
     ///
@@ -28,12 +28,12 @@ public final class Mount<FS: FileSystem>: Sendable {
         var options = options
         options.apply(fileSystem.mountRestrictions)
         let target = try Self.resolve(path.string)
-        let file = DeviceFile(owning: try options.mount(at: target), logger: options.session.logger)
-        let number = try Self.connectionNumber(at: target)
+        let mounted = try options.mount(at: target)
+        let (file, number) = (DeviceFile(owning: mounted.device, logger: options.session.logger), mounted.connection)
         do {
             let (device, lane) = try Self.traced(file, options.trace)
             session = try Session(
-                fileSystem, device: device, lane: lane, options: options.session, mountedAs: MountCalls.deviceNumber(0, number))
+                fileSystem, device: device, lane: lane, options: options.forSession, mountedAs: MountCalls.deviceNumber(0, number))
             pool = try WorkerPool(session, device: device, limits: options.threads)
             try pool.start(lane)
             mountpoint = target
@@ -46,19 +46,6 @@ public final class Mount<FS: FileSystem>: Sendable {
             if isOnTop { try? MountCalls.unmountAsAnyone(target, flags: CLINUX_MNT_DETACH) }
             throw error as? MountError ?? MountError(target, "\(error)", errno: error as? Errno)
         }
-    }
-
-    /// The number of what was just mounted there. The connection's folder in fusectl has the mount's minor device number for
-    /// its name.
-    private static func connectionNumber(at target: String) throws(MountError) -> Int {
-        let top: MountTableEntry?
-        do throws(Errno) { top = try MountTable.topmost(at: target) } catch {
-            // All that is known is that something was mounted.
-            try? MountCalls.unmountAsAnyone(target, flags: CLINUX_MNT_DETACH)
-            throw MountError(target, "the mounts cannot be listed: /proc/self/mountinfo: \(error)", remedy: "mount /proc", errno: error)
-        }
-        guard let number = top?.connection else { throw MountError(target, "unmounted by somebody as soon as it was mounted") }
-        return number
     }
 
     /// The device and its first lane, with their messages shown where that is wanted.
@@ -143,13 +130,14 @@ public final class Mount<FS: FileSystem>: Sendable {
 
     /// The connections of what is mounted on the directory, the topmost one last; nil for what is no FUSE.
     private var mountsThere: [Int?] {
-        get throws(Errno) { try MountTable.entries().filter { $0.mountpoint == mountpoint }.map(\.connection) }
+        get throws(Errno) { try MountTable.stack(at: mountpoint).map(\.connection) }
     }
 
     private static func resolve(_ path: String) throws(MountError) -> String {
         do throws(Errno) {
+            // First of all: a mount that does not answer is in nobody's way then.
+            try MountCalls.checkIsServed(path)
             let target = try MountCalls.realPath(path)
-            try MountCalls.checkIsServed(target)
             guard try MountCalls.mode(of: target) & S_IFMT == S_IFDIR else { throw .notDirectory }
             return target
         } catch {
@@ -164,7 +152,7 @@ public final class Mount<FS: FileSystem>: Sendable {
 /// - Throws: ``MountError`` where no FUSE filesystem is mounted there, or it is in use.
 public func unmount(_ path: FilePath, lazily: Bool = false) throws(MountError) {
     let target: String
-    do throws(Errno) { target = try MountCalls.mountpointPath(path.string) } catch { throw .unmount(path.string, error) }
+    do throws(Errno) { target = try MountCalls.pathWithoutEntering(path) } catch { throw .unmount(path.string, error) }
     let top: MountTableEntry?
     do throws(Errno) { top = try MountTable.topmost(at: target) } catch { throw .unmount(target, error) }
     guard let top else { throw MountError(target, "nothing is mounted here") }
@@ -182,7 +170,7 @@ public func remount(_ path: FilePath, options: MountOptions) throws(MountError) 
     let target: String
     let top: MountTableEntry?
     do throws(Errno) {
-        target = try MountCalls.mountpointPath(path.string)
+        target = try MountCalls.pathWithoutEntering(path)
         top = try MountTable.topmost(at: target)
     } catch {
         throw .remount(path.string, error)

@@ -18,22 +18,6 @@ package enum MountCalls {
         return unsafe String(cString: resolved)
     }
 
-    /// The path from the root of a mountpoint, also of one whose server is gone: into that no path can be resolved, but up
-    /// to it.
-    static func mountpointPath(_ path: String) throws(Errno) -> String {
-        do throws(Errno) { return try realPath(path) } catch {
-            guard [.socketNotConnected, .connectionAbort].contains(error) else { throw error }
-            return try pathWithoutEntering(FilePath(path))
-        }
-    }
-
-    /// The path from the root, without links up to its last component, which is taken as it is.
-    static func pathWithoutEntering(_ path: FilePath) throws(Errno) -> String {
-        guard let name = path.lastComponent, name.kind == .regular else { return try realPath(path.string) }
-        let parent = path.removingLastComponent()
-        return FilePath(try realPath(parent.isEmpty ? "." : parent.string)).appending(name).string
-    }
-
     /// A device's number as `stat(2)` has it. C counterpart: `makedev(3)`.
     static func deviceNumber(_ major: Int, _ minor: Int) -> UInt64 {
         let (major, minor) = (UInt64(major), UInt64(minor))
@@ -45,14 +29,6 @@ package enum MountCalls {
         // Safe: the structure is filled within the call.
         _ = try unsafe call(stat(path, &status))
         return status.st_mode
-    }
-
-    /// Asks the filesystem that a path is on: what is known of a dead one can still be remembered, and then only a question
-    /// that always reaches the server tells. Throws ENOTCONN.
-    static func checkIsServed(_ path: String) throws(Errno) {
-        var statistics = statvfs()
-        // Safe: the structure is filled within the call.
-        _ = try unsafe call(statvfs(path, &statistics))
     }
 
     static func mount(_ source: String, at target: String, type: String, flags: UInt, data: String) throws(Errno) {

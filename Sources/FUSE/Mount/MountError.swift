@@ -35,7 +35,9 @@ extension MountError {
     static func unmount(_ path: String, _ errno: Errno) -> MountError {
         switch errno {
         case .resourceBusy:
-            MountError(path, "in use", remedy: "files of it are open, someone's working directory is in it, or something is mounted on it", errno: errno)
+            MountError(
+                path, "in use: files of it are open, someone's working directory is in it, or something is mounted on it",
+                remedy: "who uses it: fuser -vm \(path); to take it out of the tree all the same: \(MountCalls.lazyUnmount) \(path)", errno: errno)
         case .noSuchFileOrDirectory: MountError(path, "no such directory", errno: errno)
         case .notPermitted: MountError(path, "not allowed to unmount", remedy: "run as root", errno: errno)
         default: MountError(path, "\(errno)", errno: errno)
@@ -44,7 +46,7 @@ extension MountError {
 
     static func remount(_ path: String, _ errno: Errno) -> MountError {
         switch errno {
-        case .resourceBusy: MountError(path, "in use", remedy: "files of it are open for writing", errno: errno)
+        case .resourceBusy: MountError(path, "in use: files of it are open for writing", remedy: "whose they are: fuser -vm \(path)", errno: errno)
         case .noSuchFileOrDirectory: MountError(path, "no such directory", errno: errno)
         case .notPermitted: MountError(path, "not allowed to remount", remedy: "run as root", errno: errno)
         default: MountError(path, "\(errno)", errno: errno)
@@ -56,7 +58,12 @@ extension MountError {
         case .noSuchFileOrDirectory: MountError(path, "no such directory", remedy: "make it first: the mountpoint must exist", errno: errno)
         case .notDirectory: MountError(path, "not a directory", remedy: "the mountpoint must be one", errno: errno)
         case .socketNotConnected, .connectionAbort:
-            MountError(path, "a dead FUSE mount is in the way", remedy: "unmount it first: umount -l \(path)", errno: errno)
+            MountError(path, "a dead FUSE mount is in the way", remedy: "unmount it first: \(MountCalls.lazyUnmount) \(path)", errno: errno)
+        case .timedOut:
+            MountError(
+                path, "the filesystem that is mounted there does not answer",
+                remedy: "see whether the process that serves it is stopped, or unmount it first: \(MountCalls.lazyUnmount) \(MountCalls.mountByName(path))",
+                errno: errno)
         case .notPermitted: MountError(path, "not allowed to mount", remedy: "run as root", errno: errno)
         default: MountError(path, "\(errno)", errno: errno)
         }

@@ -33,6 +33,10 @@ public struct MountOptions: Sendable {
     /// The kernel does nothing about it in a FUSE filesystem.
     public var dirsync = false
 
+    /// What SELinux is to take the files for, by the names `context`, `fscontext`, `defcontext` and `rootcontext` of `mount(8)`.
+    /// Kernels without it refuse them.
+    public var securityLabels: [String: String] = [:]
+
     /// Called with a line for each message between kernel and filesystem, as ``TracedDevice`` describes them: on the thread
     /// that has the message in hand, from several at once. Nil, the default, costs nothing.
     public var trace: (@Sendable (String) -> Void)?
@@ -52,16 +56,32 @@ public struct MountOptions: Sendable {
 }
 
 extension MountOptions {
+    /// The session's own, and what it has to know of the mount.
+    var forSession: SessionOptions {
+        var options = session
+        options.defaultPermissions = defaultPermissions
+        return options
+    }
+
     /// Opens `/dev/fuse` and mounts it on a directory: by itself as root, by `fusermount3` as another user.
-    func mount(at target: String) throws(MountError) -> FileDescriptor {
-        guard MountCalls.effectiveUser == 0 else { return try Fusermount.mount(at: target, options: self) }
+    func mount(at target: String) throws(MountError) -> Mounted {
+        guard MountCalls.effectiveUser == 0 else {
+            try checkLabels(target)
+            return try Fusermount.mount(at: target, options: self)
+        }
         let device: FileDescriptor
         do throws(Errno) { device = try DeviceFile.open() } catch { throw .device(error) }
-        do throws(Errno) { try mount(device, at: target) } catch {
+        do {
+            if DetachedMount.canBeNamed(source) {
+                return Mounted(device: device, connection: try DetachedMount(device, self).attach(at: target))
+            }
+            let tag = MountTag()
+            try mount(device, at: target, tag)
+            return Mounted(device: device, connection: try tag.connection(of: device, at: target))
+        } catch {
             try? device.close()
-            throw .mountpoint(target, error)
+            throw error as? MountError ?? .mountpoint(target, error as? Errno ?? .ioError)
         }
-        return device
     }
 
     /// As `mount(2)` takes them.
@@ -78,11 +98,12 @@ extension MountOptions {
         return flags
     }
 
-    /// Mounts an opened `/dev/fuse` on a directory. Source of the option names: `fuse_fs_parameters` in Linux.
-    func mount(_ device: FileDescriptor, at target: String) throws(Errno) {
-        var data = "fd=\(device.rawValue),rootmode=40000,user_id=\(MountCalls.user),group_id=\(MountCalls.group)"
+    /// Mounts an opened `/dev/fuse` on a directory, by `mount(2)`. Source of the option names: `fuse_fs_parameters` in Linux.
+    private func mount(_ device: FileDescriptor, at target: String, _ tag: MountTag) throws(Errno) {
+        var data = "fd=\(device.rawValue),rootmode=40000,user_id=\(MountCalls.user),group_id=\(MountCalls.group),\(tag.option)"
         if defaultPermissions { data += ",default_permissions" }
         if allowOther { data += ",allow_other" }
+        data += labelData
         let type = subtype.map { "fuse.\($0)" } ?? "fuse"
         try MountCalls.mount(source, at: target, type: type, flags: UInt(flags), data: data)
     }

@@ -44,8 +44,6 @@ import Glibc
     /// Waits until it is rung, or that long at the most. False: nobody rang.
     @discardableResult
     func wait(milliseconds: Int? = nil) -> Bool {
-        unsafe pthread_mutex_lock(&parts.pointee.mutex)
-        defer { unsafe pthread_mutex_unlock(&parts.pointee.mutex) }
         var deadline = timespec()
         if let milliseconds {
             unsafe clock_gettime(CLOCK_MONOTONIC, &deadline)
@@ -56,6 +54,8 @@ import Glibc
                 deadline.tv_nsec -= 1_000_000_000
             }
         }
+        unsafe pthread_mutex_lock(&parts.pointee.mutex)
+        defer { unsafe pthread_mutex_unlock(&parts.pointee.mutex) }
         while unsafe !parts.pointee.isRung {
             if milliseconds == nil {
                 unsafe pthread_cond_wait(&parts.pointee.condition, &parts.pointee.mutex)

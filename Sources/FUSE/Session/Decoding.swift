@@ -22,6 +22,11 @@ extension ReceivedRequest {
 }
 
 extension RequestMessage {
+    /// The longest target of a link: the kernel has room for a page, less the NUL that it adds (`fuse_readlink_page`).
+    static var longestTarget: Int { 4095 }
+    /// The most that a copy is asked for whose answer has 32 bits.
+    static var longestNarrowCopy: UInt64 { 1 << 30 }
+
     var node: NodeID { NodeID(rawValue: header.nodeid) }
 
     func file(_ handle: UInt64) -> OpenFile { OpenFile(node: node, handle: FileHandle(rawValue: handle)) }
@@ -32,6 +37,17 @@ extension RequestMessage {
 
     func lengthenedFields<T: LengthenedWireStruct>(_: T.Type = T.self) throws(Errno) -> T {
         do throws(WireError) { return try structure(T.self) } catch { throw .ioError }
+    }
+
+    /// The type of what it has made; nil where the message does not say, or makes nothing.
+    var typeToMake: FileType? {
+        switch opcode {
+        case .mkdir: return .directory
+        case .symlink: return .symbolicLink
+        case .create, .tmpfile: return .regular
+        case .mknod: return (try? fields(MknodIn.self)).map { FileMode(rawValue: .init(truncatingIfNeeded: $0.mode)).type }
+        default: return nil
+        }
     }
 
     /// A reader of what follows the operation's structure.

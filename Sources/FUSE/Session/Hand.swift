@@ -26,12 +26,13 @@ import CLinux
 import FUSEWire
 import Glibc
 import Synchronization
+import SystemPackage
 
 /// What one thread serves at the moment.
 final class Hand: Sendable {
     let lane: any Lane
     /// The kernel's number of the thread.
-    private let thread: Int32
+    let thread: Int32
     /// The `unique` of the request in hand; 0 for none, as no request has that.
     private let request = Atomic<UInt64>(0)
     private let isAimedAt = Atomic<Bool>(false)
@@ -46,8 +47,6 @@ final class Hand: Sendable {
         self.lane = lane
         thread = clinux_gettid()
     }
-
-    var isOfThisThread: Bool { thread == clinux_gettid() }
 
     func holds(_ unique: UInt64) -> Bool { request.load(ordering: .relaxed) == unique }
 
@@ -76,6 +75,9 @@ final class Hand: Sendable {
 
     /// Whether somebody else replies to the request that the handler was called for.
     func hasDeferred(_ unique: UInt64) -> Bool { unique != 0 && deferred.load(ordering: .relaxed) == unique }
+
+    /// Throws where somebody else replies: what the handler has returned counts for nothing, and is not to be looked at.
+    func check(_ message: borrowing RequestMessage) throws(Errno) { if hasDeferred(message.header.unique) { throw .deferred } }
 
     // MARK: The sender's part
 

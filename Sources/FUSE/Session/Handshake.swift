@@ -6,32 +6,26 @@ import SystemPackage
 
 /// The exchange of INIT: what both sides can do, and what they will.
 struct Handshake {
+    /// The filesystem's wishes.
     let wanted: Capabilities
     let options: SessionOptions
+    let stackDepth: UInt32
 
     /// What came out of it.
     struct Agreed {
         var minor: UInt32
         var offered: Capabilities
         var capabilities: Capabilities
+        var missing: [MissingCapability]
         var maxWrite: Int
+        /// How deeply backing files may be stacked; 0 where there are none.
+        var stackDepth: UInt32 = 0
     }
 
-    /// What the session needs for itself, whatever the filesystem: the flags' second word, and large messages.
-    static let ownCapabilities: Capabilities = [.initExt, .bigWrites, .maxPages, .asyncRead, .parallelDirops]
-
-    init(wanted: Capabilities, options: SessionOptions) {
-        var wanted = wanted.union(Self.ownCapabilities)
-        if options.passthrough != .off {
-            wanted.insert(.passthrough)
-            // The kernel drops passthrough silently where both are asked for (`process_init_reply`).
-            wanted.remove(.writebackCache)
-        } else {
-            // Also where the filesystem itself names it: next to a writeback cache that it wants as well.
-            wanted.remove(.passthrough)
-        }
+    init(wanted: Capabilities, options: SessionOptions, stackDepth: UInt32 = 1) {
         self.wanted = wanted
         self.options = options
+        self.stackDepth = stackDepth
     }
 
     /// Receives INIT and answers it. A kernel of a newer major is told ours, and asks again.
@@ -84,13 +78,13 @@ struct Handshake {
 
         // Without the second word of flags (7.36) nothing of it is offered.
         let offered = InitFlags(kernel)
+        let minor = min(kernel.minor, FUSEProtocol.newestMinor)
+        let choice = CapabilityChoice(wanted, offered: offered, minor: minor, options: options)
         var agreed = Agreed(
-            minor: min(kernel.minor, FUSEProtocol.newestMinor), offered: offered,
-            capabilities: wanted.intersection(offered), maxWrite: DeviceFile.maximumWrite)
+            minor: minor, offered: offered, capabilities: choice.agreed, missing: choice.missing,
+            maxWrite: DeviceFile.maximumWrite)
         // Without max_pages a message carries 32 pages at the most.
         if !agreed.capabilities.contains(.maxPages) { agreed.maxWrite = min(agreed.maxWrite, 32 * pageSize) }
-        // Before (Linux 5.17 to 6.2, partly 7.38) they came in another place.
-        if agreed.minor < 39 { agreed.capabilities.remove(.securityCtx) }
 
         answer.minor = agreed.minor
         answer.max_readahead = kernel.max_readahead
@@ -101,7 +95,8 @@ struct Handshake {
         answer.max_write = UInt32(agreed.maxWrite)
         answer.time_gran = 1
         answer.max_pages = UInt16(agreed.maxWrite / pageSize)
-        if agreed.capabilities.contains(.passthrough) { answer.max_stack_depth = options.maxStackDepth }
+        if agreed.capabilities.contains(.passthrough) { agreed.stackDepth = stackDepth }
+        answer.max_stack_depth = agreed.stackDepth
         return (try? output.append(answer)) == nil ? .refused(.notAnInit) : .agreed(agreed)
     }
 }

@@ -102,13 +102,16 @@ final class Interrupts: Sendable {
     }
 
     /// Whether the calling thread serves requests of this connection.
-    var isOnServingThread: Bool { state.withLock { $0.hands.contains { $0.isOfThisThread } } }
+    var isOnServingThread: Bool {
+        let thread = clinux_gettid()
+        return state.withLock { $0.hands.contains { $0.thread == thread } }
+    }
 
     /// Makes a request in hand a deferred one, and lends its lane. Nil where nobody has it in hand.
     func deferReply(to request: RequestID) -> (any Lane)? {
         state.withLock { state in
             guard request.rawValue != 0, !state.deferred.contains(request.rawValue),
-                let hand = state.hands.first(where: { $0.holds(request.rawValue) })
+                let hand = state.hands.first(where: { $0.holds(request.rawValue) }), !hand.hasDeferred(request.rawValue)
             else { return nil }
             state.deferred.insert(request.rawValue)
             hand.deferReply(to: request.rawValue)

@@ -7,7 +7,7 @@
 //
 // Memory: 4,096 notifications and 8 MiB of their bytes; one that would exceed either is refused with an error, and its
 // sender decides whether that matters. Wakeups of polls are never refused: the kernel takes no such lock for them, so where
-// the queue is full they go out at once, by the thread at hand.
+// the queue is full they go out at once, by the thread at hand. So does what is told of attributes alone, always.
 //
 // Life cycle: the thread starts with the first notification and ends when none has come for a second, or with the
 // connection. It is the only one that takes out of the queue, so notifications arrive in the order in which they were
@@ -79,6 +79,20 @@ public final class Notifier: Sendable {
         let outcome = Outcome()
         try enqueue(Message(code: notification.code, body: notification.body, completion: { outcome.set($0) }))
         try outcome.wait()
+    }
+
+    /// Has the kernel forget the attributes of a node that the request in hand names: who asks for them once this has returned
+    /// gets the filesystem's answer. For what changes attributes by the way, of which the reply does not tell. Not for a request that
+    /// is answered with attributes (``FileSystem/setattr(_:_:handle:for:)``): those would be asked for once more.
+    ///
+    /// Unlike other notifications it is sent at once, by the calling thread, which may serve a request. It cannot wait for the
+    /// caller of one, for the kernel takes no lock for it that is held during a request: neither the inode's nor a page's. It
+    /// finds the inode, marks its attributes and its ACLs as stale, and drops no content. Finding an inode waits while it is
+    /// being made or removed, which happens to none that a request names. Source: `fuse_reverse_inval_inode` in Linux, with a
+    /// negative offset.
+    public func forgetAttributes(of node: NodeID) {
+        let notification = Notification.attributes(node)
+        deliver(Message(code: notification.code, body: notification.body))
     }
 
     private final class Outcome: Sendable {

@@ -15,10 +15,8 @@ extension Session: SessionCore {
         withBuffer(capacity: capacity) { room in
             do throws(Errno) { try encode(&room) } catch { failure = error }
         } reading: { body in
-            if failure == .doesNotFit {
-                logger.error("a deferred reply to \(pending.opcode) is not of its kind: the caller gets EIO")
-            }
-            send(failure?.forKernel, failure == nil ? body : RawSpan(), pending)
+            let error = failure.map { faults.presentable($0, pending.opcode, pending.node) }
+            send(error, failure == nil ? body : RawSpan(), pending)
         }
     }
 
@@ -26,8 +24,7 @@ extension Session: SessionCore {
         interrupts.replied(to: pending.request.id)
         guard gate.enter() else { return }
         defer { gate.leave() }
-        logger.error("a deferred reply to \(pending.opcode) was dropped: the caller gets EIO")
-        send(.ioError, RawSpan(), pending)
+        send(faults.presentable(Errno(.dropped), pending.opcode, pending.node), RawSpan(), pending)
     }
 
     private func send(_ error: Errno?, _ body: RawSpan, _ pending: PendingReply) {
@@ -38,7 +35,7 @@ extension Session: SessionCore {
             switch error {
             case .noSuchFileOrDirectory, .operationNotSupportedByDevice, .connectionAbort: break
             default:
-                logger.error("the kernel refused a deferred reply: \(error)")
+                faults.tell(.refused, pending.opcode, pending.node, error)
                 try? pending.lane.reply(to: pending.request.id, error: .ioError, body: RawSpan())
             }
         }

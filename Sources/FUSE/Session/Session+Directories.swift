@@ -17,20 +17,23 @@ extension Session {
         let request = try message.request()
         let directory = message.file(fields.fh)
         try output.append(upTo: Int(fields.size)) { (room) throws(Errno) in
-            try DirectoryWriter.fill(&room) { (writer) throws(Errno) in
+            let leftOut = try DirectoryWriter.fill(&room) { (writer) throws(Errno) in
                 try fileSystem.readdir(directory, from: DirectoryOffset(rawValue: fields.offset), into: &writer, for: request)
             }
+            if leftOut { faults.tell(.entry, .readdir, directory.node) }
         }
     }
 
-    func readdirplus(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+    func readdirplus(_ message: borrowing RequestMessage, _ hand: Hand, _ output: inout OutputRawSpan) throws(Errno) {
         let fields = try message.fields(ReadIn.self)
         let request = try message.request()
         let directory = message.file(fields.fh)
+        let takeBack = { (nodes: [NodeID]) in if !hand.hasDeferred(request.id.rawValue) { self.takeBack(nodes) } }
         try output.append(upTo: Int(fields.size)) { (room) throws(Errno) in
-            try DirectoryPlusWriter.fill(&room) { (writer) throws(Errno) in
+            let leftOut = try DirectoryPlusWriter.fill(&room, takeBack: takeBack) { (writer) throws(Errno) in
                 try fileSystem.readdirplus(directory, from: DirectoryOffset(rawValue: fields.offset), into: &writer, for: request)
             }
+            if leftOut { faults.tell(.entry, .readdirplus, directory.node) }
         }
     }
 

@@ -5,31 +5,31 @@ import SystemPackage
 
 extension Session {
     /// Does the operation, and leaves the reply's body in `output`.
-    func dispatch(_ message: borrowing RequestMessage, into output: inout OutputRawSpan) throws(Errno) {
+    func dispatch(_ message: borrowing RequestMessage, _ hand: Hand, into output: inout OutputRawSpan) throws(Errno) {
         switch message.opcode {
-        case .lookup: try lookup(message, &output)
+        case .lookup: try lookup(message, hand, &output)
         case .forget: try forget(message)
         case .batchForget: try batchForget(message)
         case .getattr: try getattr(message, &output)
         case .statx: try statx(message, &output)
         case .setattr: try setattr(message, &output)
         case .readlink: try readlink(message, &output)
-        case .symlink: try symlink(message, &output)
-        case .mknod: try mknod(message, &output)
-        case .mkdir: try mkdir(message, &output)
+        case .symlink: try symlink(message, hand, &output)
+        case .mknod: try mknod(message, hand, &output)
+        case .mkdir: try mkdir(message, hand, &output)
         case .unlink: try unlink(message)
         case .rmdir: try rmdir(message)
         case .rename: try rename(message, to: NodeID(rawValue: message.fields(RenameIn.self).newdir), flags: [])
         case .rename2:
             let fields = try message.fields(Rename2In.self)
             try rename(message, to: NodeID(rawValue: fields.newdir), flags: RenameFlags(rawValue: fields.flags))
-        case .link: try link(message, &output)
+        case .link: try link(message, hand, &output)
         case .access: try access(message)
         case .statfs: try statfs(message, &output)
 
-        case .open: try open(message, &output)
-        case .create: try create(message, &output)
-        case .tmpfile: try tmpfile(message, &output)
+        case .open: try open(message, hand, &output)
+        case .create: try create(message, hand, &output)
+        case .tmpfile: try tmpfile(message, hand, &output)
         case .read: try read(message, &output)
         case .write: try write(message, &output)
         case .flush: try flush(message)
@@ -46,7 +46,7 @@ extension Session {
 
         case .opendir: try opendir(message, &output)
         case .readdir: try readdir(message, &output)
-        case .readdirplus: try readdirplus(message, &output)
+        case .readdirplus: try readdirplus(message, hand, &output)
         case .releasedir: try releasedir(message)
         case .fsyncdir: try fsyncdir(message)
         case .syncfs: try fileSystem.syncfs(message.node, for: message.request())
@@ -100,6 +100,11 @@ extension Session {
             }
         default: break
         }
+    }
+
+    /// Lookups that cannot be handed over.
+    func takeBack(_ nodes: [NodeID]) {
+        for node in nodes where node != .root { forget(node, lookups: 1) }
     }
 
     private func takeBack(_ entry: EntryOut) {

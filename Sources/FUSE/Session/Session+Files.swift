@@ -8,35 +8,40 @@ import SystemPackage
 // Open files.
 
 extension Session {
-    func open(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+    func open(_ message: borrowing RequestMessage, _ hand: Hand, _ output: inout OutputRawSpan) throws(Errno) {
         let fields = try message.fields(OpenIn.self)
         let request = try message.request()
         let opened = try fileSystem.open(message.node, OpenRequest(fields.flags, fields.open_flags), for: request)
+        try hand.check(message)
         try output.put(openOut(message.node, opened))
     }
 
-    func create(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+    func create(_ message: borrowing RequestMessage, _ hand: Hand, _ output: inout OutputRawSpan) throws(Errno) {
         let fields = try message.fields(CreateIn.self)
         var payload = message.payloadReader
         let name = try payload.entryName()
         let created = try fileSystem.create(
             name, in: message.node, NewFile(mode: fields.mode, umask: fields.umask),
             OpenRequest(fields.flags, fields.open_flags), for: message.request())
-        try put(created, message, &output)
+        try put(created, message, hand, &output)
     }
 
-    func tmpfile(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+    func tmpfile(_ message: borrowing RequestMessage, _ hand: Hand, _ output: inout OutputRawSpan) throws(Errno) {
         let fields = try message.fields(CreateIn.self)
         let created = try fileSystem.tmpfile(
             in: message.node, NewFile(mode: fields.mode, umask: fields.umask), OpenRequest(fields.flags, fields.open_flags),
             for: message.request())
-        try put(created, message, &output)
+        try put(created, message, hand, &output)
     }
 
-    private func put(_ created: Created, _ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+    private func put(
+        _ created: Created, _ message: borrowing RequestMessage, _ hand: Hand, _ output: inout OutputRawSpan
+    ) throws(Errno) {
+        try hand.check(message)
         let node = created.entry.node
-        try output.put(EntryOut(created.entry))
-        try output.put(openOut(node, created.opened))
+        let (entry, opened) = try createdOut(created, for: message.opcode, message.request())
+        try output.put(entry)
+        try output.put(opened)
         do throws(Errno) { try label(node, message) } catch {
             release(OpenFile(node: node, handle: created.opened.handle), for: try message.request())
             forget(node, lookups: 1)
@@ -44,22 +49,11 @@ extension Session {
         }
     }
 
-    /// Settles how the file's reads and writes go.
-    func openOut(_ node: NodeID, _ opened: Opened) -> OpenOut {
-        let admitted = backings.admit(node, opened.io)
-        fileSystem.settled(OpenFile(node: node, handle: opened.handle), passesThrough: admitted.flags == .passthrough)
-        var flags = admitted.flags
-        if opened.skipsFlush { flags.insert(.noflush) }
-        // A passthrough open with any other flag is refused with EIO (`fuse_file_passthrough_open`).
-        if opened.nonSeekable, admitted.backing == nil { flags.insert(.nonseekable) }
-        return OpenOut(fh: opened.handle.rawValue, open_flags: flags.rawValue, backing_id: admitted.backing?.rawValue ?? 0)
-    }
-
     func read(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
         let fields = try message.fields(ReadIn.self)
         let request = try message.request()
         let file = message.file(fields.fh)
-        try output.append(upTo: Int(fields.size)) { (data) throws(Errno) in
+        try output.fill(upTo: Int(fields.size)) { (data) throws(Errno) in
             try fileSystem.read(file, at: fields.offset, into: &data, for: request)
         }
     }
@@ -70,8 +64,7 @@ extension Session {
         let data = try payload.data(fields.size)
         let count = try fileSystem.write(
             message.file(fields.fh), at: fields.offset, data, WriteOptions(fields), for: message.request())
-        // More than was asked for would be taken for a broken server.
-        try output.put(WriteOut(size: min(UInt32(clamping: count), fields.size)))
+        try output.put(written: count, of: Int(fields.size))
     }
 
     func flush(_ message: borrowing RequestMessage) throws(Errno) {
@@ -105,22 +98,19 @@ extension Session {
         let fields = try message.fields(LseekIn.self)
         let offset = try fileSystem.lseek(
             message.file(fields.fh), offset: fields.offset, whence: Int32(bitPattern: fields.whence), for: message.request())
-        try output.put(LseekOut(offset: offset))
+        try output.put(offset: offset)
     }
 
     func copyFileRange(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
         let fields = try message.fields(CopyFileRangeIn.self)
         // The older form answers in 32 bits (7.45 brought the other): a copy may be shorter than asked for.
         let isWide = message.opcode == .copyFileRange64
+        let length = isWide ? fields.len : min(fields.len, RequestMessage.longestNarrowCopy)
         let target = OpenFile(node: NodeID(rawValue: fields.nodeid_out), handle: FileHandle(rawValue: fields.fh_out))
         let count = try fileSystem.copyFileRange(
             from: message.file(fields.fh_in), at: fields.off_in, to: target, at: fields.off_out,
-            length: isWide ? fields.len : min(fields.len, 1 << 30), flags: fields.flags, for: message.request())
-        if isWide {
-            try output.put(CopyFileRangeOut(bytes_copied: count))
-        } else {
-            try output.put(WriteOut(size: UInt32(clamping: count)))
-        }
+            length: length, flags: fields.flags, for: message.request())
+        try output.put(copied: count, of: length, isWide: isWide)
     }
 
     // MARK: Locks
@@ -130,11 +120,7 @@ extension Session {
         let wanted = try FileLock(fields.lk)
         let found = try fileSystem.getlk(
             message.file(fields.fh), wanted, owner: LockOwner(rawValue: fields.owner), for: message.request())
-        var answer = found ?? wanted
-        if found == nil { answer.kind = .unlock }
-        try output.put(
-            LkOut(lk: FUSEWire.FileLock(
-                start: answer.start, end: answer.end, type: UInt32(answer.kind.rawValue), pid: UInt32(bitPattern: answer.process))))
+        try output.put(LkOut(found: found))
     }
 
     func setlk(_ message: borrowing RequestMessage, wait: Bool) throws(Errno) {

@@ -6,7 +6,7 @@ import SystemPackage
 // Names and inodes.
 
 extension Session {
-    func lookup(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+    func lookup(_ message: borrowing RequestMessage, _ hand: Hand, _ output: inout OutputRawSpan) throws(Errno) {
         var payload = message.payloadReader
         let name = try payload.text()
         let entry: Entry
@@ -19,7 +19,8 @@ extension Session {
             guard name.isEntryName else { throw .invalidArgument }
             entry = try fileSystem.lookup(name, in: message.node, for: message.request())
         }
-        try output.put(EntryOut(entry))
+        try hand.check(message)
+        try output.put(entryOut(entry, for: .lookup))
     }
 
     func forget(_ message: borrowing RequestMessage) throws(Errno) {
@@ -46,63 +47,66 @@ extension Session {
     func getattr(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
         let fields = try message.fields(GetattrIn.self)
         let handle = GetattrFlags(rawValue: fields.getattr_flags).contains(.fh) ? FileHandle(rawValue: fields.fh) : nil
-        try output.put(AttrOut(fileSystem.getattr(message.node, handle: handle, for: message.request())))
+        try output.put(fileSystem.getattr(message.node, handle: handle, for: message.request()).attrOut(of: message.node))
     }
 
     func statx(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
         let fields = try message.fields(StatxIn.self)
         let handle = GetattrFlags(rawValue: fields.getattr_flags).contains(.fh) ? FileHandle(rawValue: fields.fh) : nil
-        try output.put(StatxOut(fileSystem.statx(message.node, handle: handle, for: message.request())))
+        try output.put(fileSystem.statx(message.node, handle: handle, for: message.request()).statxOut(of: message.node))
     }
 
     func setattr(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
         let fields = try message.fields(SetattrIn.self)
         let handle = SetattrValid(rawValue: fields.valid).contains(.fh) ? FileHandle(rawValue: fields.fh) : nil
-        try output.put(
-            AttrOut(fileSystem.setattr(message.node, AttributeChanges(fields), handle: handle, for: message.request())))
+        let reply = try fileSystem.setattr(message.node, AttributeChanges(fields), handle: handle, for: message.request())
+        try output.put(reply.attrOut(of: message.node))
     }
 
     func readlink(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
-        // The kernel has room for a page, less the NUL that it adds (`fuse_readlink_page`).
         let request = try message.request()
         let node = message.node
-        try output.append(upTo: 4095) { (target) throws(Errno) in
+        try output.fill(upTo: RequestMessage.longestTarget) { (target) throws(Errno) in
             try fileSystem.readlink(node, into: &target, for: request)
         }
     }
 
-    func mknod(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+    func mknod(_ message: borrowing RequestMessage, _ hand: Hand, _ output: inout OutputRawSpan) throws(Errno) {
         let fields = try message.fields(MknodIn.self)
         var payload = message.payloadReader
         let name = try payload.entryName()
         var new = NewFile(mode: fields.mode, umask: fields.umask)
         new.device = DeviceNumber(encoded: fields.rdev)
-        try output.put(EntryOut(labelled(fileSystem.mknod(name, in: message.node, new, for: message.request()), message)))
+        let entry = try fileSystem.mknod(name, in: message.node, new, for: message.request())
+        try output.put(made(entry, message, hand))
     }
 
-    func mkdir(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+    func mkdir(_ message: borrowing RequestMessage, _ hand: Hand, _ output: inout OutputRawSpan) throws(Errno) {
         let fields = try message.fields(MkdirIn.self)
         var payload = message.payloadReader
         let name = try payload.entryName()
         let new = NewFile(mode: fields.mode, umask: fields.umask)
-        try output.put(EntryOut(labelled(fileSystem.mkdir(name, in: message.node, new, for: message.request()), message)))
+        let entry = try fileSystem.mkdir(name, in: message.node, new, for: message.request())
+        try output.put(made(entry, message, hand))
     }
 
-    func symlink(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+    func symlink(_ message: borrowing RequestMessage, _ hand: Hand, _ output: inout OutputRawSpan) throws(Errno) {
         var payload = message.payloadReader
         let name = try payload.entryName()
         let target = try payload.text()
         let entry = try fileSystem.symlink(name, in: message.node, target: target, for: message.request())
-        try output.put(EntryOut(labelled(entry, message)))
+        try output.put(made(entry, message, hand))
     }
 
     /// What was made, with the security contexts that the kernel has sent for it. Where it cannot have them nobody gets it.
-    private func labelled(_ entry: Entry, _ message: borrowing RequestMessage) throws(Errno) -> Entry {
+    private func made(_ entry: Entry, _ message: borrowing RequestMessage, _ hand: Hand) throws(Errno) -> EntryOut {
+        try hand.check(message)
+        let output = try entryOut(entry, for: message.opcode, type: message.typeToMake)
         do throws(Errno) { try label(entry.node, message) } catch {
             forget(entry.node, lookups: 1)
             throw error
         }
-        return entry
+        return output
     }
 
     func label(_ node: NodeID, _ message: borrowing RequestMessage) throws(Errno) {
@@ -133,11 +137,12 @@ extension Session {
         try fileSystem.rename(name, in: message.node, to: newName, in: newParent, flags: flags, for: message.request())
     }
 
-    func link(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+    func link(_ message: borrowing RequestMessage, _ hand: Hand, _ output: inout OutputRawSpan) throws(Errno) {
         let node = NodeID(rawValue: try message.fields(LinkIn.self).oldnodeid)
         var payload = message.payloadReader
         let name = try payload.entryName()
-        try output.put(EntryOut(fileSystem.link(node, to: name, in: message.node, for: message.request())))
+        let entry = try fileSystem.link(node, to: name, in: message.node, for: message.request())
+        try output.put(made(entry, message, hand))
     }
 
     func access(_ message: borrowing RequestMessage) throws(Errno) {
@@ -157,7 +162,7 @@ extension Session {
         let name = try payload.text()
         let request = try message.request()
         let node = message.node
-        try xattr(size, &output) { (value) throws(Errno) in
+        try output.fillValue(asked: Int(size), room: Int(size)) { (value) throws(Errno) in
             try fileSystem.getxattr(name, of: node, into: &value, for: request)
         }
     }
@@ -165,17 +170,10 @@ extension Session {
     func listxattr(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
         let request = try message.request()
         let node = message.node
-        try xattr(message.fields(GetxattrIn.self).size, &output) { (names) throws(Errno) in
+        let size = Int(try message.fields(GetxattrIn.self).size)
+        try output.fillValue(asked: size, room: size) { (names) throws(Errno) in
             try fileSystem.listxattr(node, into: &names, for: request)
         }
-    }
-
-    /// Answers with a value, or with its size alone where the caller has no room (`size` 0).
-    private func xattr(
-        _ size: UInt32, _ output: inout OutputRawSpan, _ fill: (inout OutputRawSpan) throws(Errno) -> Int
-    ) throws(Errno) {
-        let count = try output.append(upTo: Int(size), fill)
-        if size == 0 { try output.put(GetxattrOut(size: UInt32(clamping: count))) }
     }
 
     func setxattr(_ message: borrowing RequestMessage) throws(Errno) {

@@ -24,14 +24,9 @@ extension Session {
         let file = message.file(fields.fh)
         let command = IoctlCommand(
             number: fields.cmd, argument: fields.arg, isCompat: flags.contains(.compat), isOnDirectory: flags.contains(.dir))
-        let start = output.byteCount
-        try output.put(IoctlOut())
-        let result = try output.append(upTo: Int(fields.out_size)) { (data) throws(Errno) in
+        try output.fillIoctl(upTo: Int(fields.out_size)) { (data) throws(Errno) in
             try fileSystem.ioctl(file, command, input, into: &data, for: request)
         }
-        // The kernel would take a negative result for an error of any number.
-        guard result >= 0 else { throw .ioError }
-        do throws(WireError) { try output.overwrite(at: start, with: IoctlOut(result: result)) } catch { throw .ioError }
     }
 
     /// What the kernel's page cache holds, as a notification asked for it.

@@ -10,9 +10,10 @@
 // notifications and deferred replies have rules of their own, in their files. A session may be stepped by any number of
 // threads, each with a lane of its own.
 
-import FUSEWire
+public import FUSEWire
 import Glibc
 public import Logging
+import Synchronization
 public import SystemPackage
 
 /// Serves one filesystem on one connection to a kernel.
@@ -26,9 +27,11 @@ public final class Session<FS: FileSystem>: Sendable {
     let features: ProtocolFeatures
     let backings: InodeBackings
     let logger: Logger
+    let faults: FaultLog
     let interrupts: Interrupts
     /// Passed by everyone but workers who calls the filesystem.
     let gate = Gate()
+    private let hasEnded = Atomic(false)
 
     /// Answers the kernel's INIT, and starts the filesystem.
     ///
@@ -43,35 +46,42 @@ public final class Session<FS: FileSystem>: Sendable {
         _ fileSystem: FS, device: any Device, lane: any Lane, options: SessionOptions = SessionOptions(),
         mountedAs deviceNumber: UInt64? = nil
     ) throws(SessionError) {
-        let agreed = try Handshake(wanted: fileSystem.capabilities, options: options).run(on: lane)
+        let backingOptions = fileSystem.backings
+        let agreed = try Handshake(
+            wanted: fileSystem.capabilities, options: options, stackDepth: options.maxStackDepth ?? backingOptions.stackDepth
+        ).run(on: lane)
+        let missing = fileSystem.requiredCapabilities.subtracting(agreed.capabilities)
+        guard missing.isEmpty else { throw .missing(missing) }
         self.fileSystem = fileSystem
         logger = options.logger
+        faults = FaultLog(options.logger)
         counters = SessionCounters()
         features = ProtocolFeatures(minor: agreed.minor, flags: agreed.capabilities)
         let probe = PassthroughProbe(device, wanted: options.passthrough, agreed: agreed)
-        backings = InodeBackings(device, calls: probe.calls, options: fileSystem.backings, logger: options.logger)
+        backings = InodeBackings(device, calls: probe.calls, options: backingOptions, logger: options.logger)
         let link = SessionLink()
         interrupts = Interrupts(signal: options.preparedSignal(), logger: options.logger) { link.session?.interrupted($0) }
         let notifier = Notifier(device, agreed, interrupts, options.logger)
         connection = Connection(
             protocolMinor: agreed.minor, capabilities: agreed.capabilities, offered: agreed.offered,
-            maxWrite: agreed.maxWrite, passthrough: probe.state, backingDialect: probe.calls?.dialect,
+            missing: agreed.missing, maxWrite: agreed.maxWrite, passthrough: probe.state,
+            stackDepth: probe.calls == nil ? 0 : Int(agreed.stackDepth), backingDialect: probe.calls?.dialect,
             backings: Backings(inodes: backings), device: deviceNumber, notifier: notifier, link: link, interrupts: interrupts)
         if case .unavailable(let reason, let remedy) = probe.state, options.passthrough == .require {
             throw .passthroughUnavailable(reason: reason, remedy: remedy)
         }
         options.logger.tell(of: probe.state)
-        if fileSystem.capabilities.contains(.securityCtx), !agreed.capabilities.contains(.securityCtx) {
-            options.logger.warning("security contexts are left to the filesystem: the kernel sends none that are understood here, Linux 6.6 or newer does")
-        }
+        CapabilityChoice.tell(agreed.missing, options.logger)
         link.connect(self)
         fileSystem.start(connection)
     }
 
     deinit { connection.notifier.end() }
 
-    /// Stops the filesystem. For who steps a session by hand: the connection is over, and no thread serves it any more.
+    /// Stops the filesystem, the first time. For who steps a session by hand: the connection is over, and no thread serves it
+    /// any more.
     public func end() {
+        guard !hasEnded.exchange(true, ordering: .relaxed) else { return }
         connection.notifier.end()
         gate.close()
         backings.end()
@@ -129,7 +139,10 @@ public final class Session<FS: FileSystem>: Sendable {
     /// The kernel did not take a reply, and the connection lives: its caller gets EIO, rather than to wait for ever, and
     /// the thread goes on. False: the connection is over. Throws where the device takes not even that.
     private func replaceRefusedReply(_ lane: any Lane, _ refusal: Errno) throws(Errno) -> Bool {
-        logger.error("the kernel refused a reply: \(refusal)")
+        lane.withReceived { request in
+            guard let header = request.decodedHeader else { return }
+            faults.tell(.refused, Opcode(rawValue: header.opcode), NodeID(rawValue: header.nodeid), refusal)
+        }
         do throws(Errno) {
             try lane.reply(error: .ioError)
             return true
@@ -150,10 +163,11 @@ public final class Session<FS: FileSystem>: Sendable {
         let isAnswered = opcode.isAnswered
         if isAnswered { hand.take(header.unique, opcode) }
         do throws(Errno) {
-            try dispatch(request.message(features), into: &output)
+            try dispatch(request.message(features), hand, into: &output)
             return isAnswered && !hand.hasDeferred(header.unique) ? .reply : .noReply
         } catch {
-            return isAnswered && !hand.hasDeferred(header.unique) ? .fail(error.forKernel) : .noReply
+            guard isAnswered, !hand.hasDeferred(header.unique) else { return .noReply }
+            return .fail(faults.presentable(error, opcode, NodeID(rawValue: header.nodeid)))
         }
     }
 }
@@ -166,6 +180,8 @@ public enum SessionError: Error, Equatable, CustomStringConvertible {
     case notAnInit
     /// The connection ended before INIT was answered.
     case ended
+    /// The kernel does not offer what the filesystem requires, see ``FileSystem/requiredCapabilities``.
+    case missing(Capabilities)
     /// Passthrough was required.
     case passthroughUnavailable(reason: String, remedy: String)
     /// A system call failed.
@@ -177,6 +193,8 @@ public enum SessionError: Error, Equatable, CustomStringConvertible {
             "the kernel speaks FUSE protocol \(major).\(minor), and \(FUSEProtocol.major).\(FUSEProtocol.oldestMinor) is the oldest served here: Linux 5.4 or newer is needed"
         case .notAnInit: "the kernel's first request was no INIT: the descriptor was in use before"
         case .ended: "the connection ended before it was set up: it was unmounted or aborted"
+        case .missing(let capabilities):
+            "the kernel does not offer \(capabilities)" + (capabilities.contains(.allowIdmap) ? " (id-mapped mounts): Linux 6.12 or newer is needed" : "")
         case .passthroughUnavailable(let reason, let remedy): "passthrough is required, and not to be had: \(reason); \(remedy)"
         case .system(let errno): "\(errno)"
         }
@@ -196,9 +214,9 @@ public struct SessionOptions: Sendable {
     }
 
     public var passthrough: Passthrough = .auto
-    /// How deeply backing files may be stacked: 1 takes files of ordinary filesystems; 2 also those of an overlayfs, but
-    /// then nothing can be stacked on this mount. C counterpart: `max_stack_depth`.
-    public var maxStackDepth: UInt32 = 1
+    /// How deeply backing files may be stacked, 1 or 2; nil, the default, for what the filesystem says
+    /// (``BackingOptions/stackDepth``). C counterpart: `max_stack_depth`.
+    public var maxStackDepth: UInt32?
     /// Background requests (readahead, writeback) that the kernel may have under way. C counterpart: `max_background`.
     public var maxBackground: UInt16 = 64
     /// The signal that makes a blocking system call of a method return EINTR when the caller of its request wants to give
@@ -206,6 +224,8 @@ public struct SessionOptions: Sendable {
     /// for good, unless the program has one: that one stays, and calls are not interrupted. Only threads that serve take
     /// it. The default is SIGURG, which does nothing by default either.
     public var interruptSignal: Int32? = SIGURG
+    /// The mount has the option `default_permissions`. ``Mount`` says so.
+    var defaultPermissions = false
     public var logger: Logger
 
     public init(logger: Logger = Logger(label: "fuse")) { self.logger = logger }

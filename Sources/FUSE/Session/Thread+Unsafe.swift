@@ -4,7 +4,14 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// Starts a detached thread with all signals blocked: they are for the process's own threads to take.
+/// The signals that threads of this library leave to the process's own threads: all but those that are for one thread alone.
+/// A crash in a handler must reach who reports it (a backtrace, a core handler); and glibc tells each thread by signals 32 and
+/// 33 of a change of ids (`setgid(2)` waits for the answers) and of being cancelled.
+let signalsOfOthers: UInt64 = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, 32, 33].reduce(.max) { set, signal in
+    set & ~(1 << UInt64(signal - 1))
+}
+
+/// Starts a detached thread with ``signalsOfOthers`` blocked.
 func startThread(_ body: @escaping @Sendable () -> Void) throws(Errno) {
     final class Box: Sendable {
         let body: @Sendable () -> Void
@@ -18,7 +25,7 @@ func startThread(_ body: @escaping @Sendable () -> Void) throws(Errno) {
 
     // A new thread inherits the mask.
     var mask: UInt64 = 0
-    unsafe clinux_sigprocmask(CInt(CLINUX_SIG_SETMASK), .max, &mask)
+    unsafe clinux_sigprocmask(CInt(CLINUX_SIG_SETMASK), signalsOfOthers, &mask)
     defer { clinux_sigprocmask(CInt(CLINUX_SIG_SETMASK), mask, nil) }
 
     // Safe: the one retain is taken over by the thread, or given back here where none was made.

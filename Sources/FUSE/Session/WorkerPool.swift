@@ -62,15 +62,22 @@ public final class WorkerPool<FS: FileSystem>: Sendable {
     private let state = Mutex(State())
     private let endPipe: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
 
-    /// - Throws: what stands against a pipe, by which the end is told.
+    /// - Throws: what stands against a pipe, by which the end is told. The session is ended then: nobody would serve it.
     public init(_ session: Session<FS>, device: any Device, limits: ThreadLimits) throws(Errno) {
         self.session = session
         self.device = device
         self.limits = limits
-        endPipe = try makePipe()
+        do throws(Errno) { endPipe = try makePipe() } catch {
+            session.end()
+            throw error
+        }
     }
 
-    deinit { try? endPipe.readEnd.close() }
+    deinit {
+        try? endPipe.readEnd.close()
+        // The last worker has closed the other end, where there ever was one. Nobody else has this object any more.
+        if !state.withLock({ $0.isOver }) { try? endPipe.writeEnd.close() }
+    }
 
     /// Readable from the moment on when the connection is over and the filesystem is stopped.
     var ended: FileDescriptor { endPipe.readEnd }
@@ -84,7 +91,7 @@ public final class WorkerPool<FS: FileSystem>: Sendable {
     /// How many threads there are.
     var threadCount: Int { state.withLock { $0.live } }
 
-    /// Starts the first workers. Throws where not even one can be had.
+    /// Starts the first workers. Throws where not even one can be had; the session is ended then.
     public func start(_ first: any Lane) throws(Errno) {
         state.withLock { $0.live = 1 }
         do throws(Errno) { try spawn(first) } catch {

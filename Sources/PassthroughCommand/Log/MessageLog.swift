@@ -13,6 +13,7 @@ import SystemPackage
 final class MessageLog: Sendable {
     private struct State {
         var showsOnTerminal = true
+        var hasMessages = false
         var destination: (any LogDestination)?
         var lost = 0
         var cause: Errno?
@@ -27,8 +28,12 @@ final class MessageLog: Sendable {
         state = Mutex(State(destination: destination))
     }
 
+    /// Whether there was anything to say.
+    var hasMessages: Bool { state.withLock { $0.hasMessages } }
+
     func write(_ level: Logger.Level, _ text: String) {
         state.withLock { state in
+            state.hasMessages = true
             if state.showsOnTerminal { Console.complain(text) }
             guard state.destination != nil else { return }
             do throws(Errno) {

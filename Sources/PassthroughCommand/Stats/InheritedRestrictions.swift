@@ -8,7 +8,7 @@ extension StatsReport {
     /// What a running mirror has to rule out because of its source: as the process that serves it says; where that does not
     /// answer, as the source is mounted by now.
     static func restrictions(at mountpoint: String, source: String) throws(MountError) -> MountRestrictions {
-        if let socket = try? StatsCommand.socket(of: mountpoint), let answer = try? StatsSocket.ask(socket, seconds: 5),
+        if let socket = try? StatsCommand.socket(of: mountpoint), case .report(let answer)? = try? StatsSocket.ask(socket, seconds: 5),
             let words = (try? StatsReport(json: answer))?.restrictions {
             return MountRestrictions(words: words)
         }

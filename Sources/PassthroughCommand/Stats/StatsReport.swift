@@ -13,6 +13,9 @@ struct StatsReport: Codable {
         var reason: String?
         /// What would help.
         var remedy: String?
+        /// How deeply the files may be stacked (`max_stack_depth`): with 2 nothing can be stacked on the mount. 0 where none is
+        /// passed through; nil from a version that does not say it.
+        var stackDepth: Int?
         /// Opens of files whose data the kernel moved by itself.
         var opens: UInt64
     }
@@ -63,7 +66,8 @@ extension StatsReport {
         process = ProcessID.own
         restrictions = mount.session.fileSystem.mountRestrictions.words
         requests = Dictionary(uniqueKeysWithValues: statistics.requests.map { ($0.opcode.description, $0.count) })
-        passthrough = Passthrough(state: "off", opens: statistics.passthroughOpens)
+        passthrough = Passthrough(
+            state: "off", stackDepth: mount.session.connection.stackDepth, opens: statistics.passthroughOpens)
         switch statistics.passthrough {
         case .available: passthrough.state = "available"
         case .off: passthrough.state = "off"
@@ -79,7 +83,7 @@ extension StatsReport {
         transport = statistics.transport
         threads = statistics.threads
         inodes = mount.session.fileSystem.inodeCount
-        descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0
+        descriptors = PassthroughFS.openDescriptors
         fallbacks = statistics.refusals.map { Fallback(reason: "\($0.key)", count: $0.value) }.sorted { $0.reason < $1.reason }
     }
 
@@ -96,6 +100,7 @@ extension StatsReport {
         var rows: [(String, String)] = [("mountpoint", mountpoint), ("source", source), ("process", "\(process)")]
         if let restrictions { rows.append(("restrictions", restrictions.isEmpty ? "none" : restrictions.joined(separator: ", "))) }
         rows.append(("passthrough", ([passthrough.state] + [passthrough.reason, passthrough.remedy].compactMap { $0 }).joined(separator: ": ")))
+        if passthrough.stackDepth == 2 { rows.append(("stack depth", "2: nothing can be stacked on this mount, as no overlayfs on it")) }
         rows.append(("passthrough opens", "\(passthrough.opens)"))
         rows.append(("backings", "\(backings.live) live, \(backings.kept) of them kept; \(backings.registrations) so far"))
         rows.append(("backing ids", dialect == "none" ? dialect : "chosen by the \(dialect), \(backings.retries) retries"))

@@ -8,11 +8,24 @@
 // kernel gives to the next mount as soon as this one is gone, while the process that served it is still ending. So sockets
 // come and go under a lock on the directory, and each process removes its own socket, not what has its name.
 
+import CLinux
 import Glibc
 import SystemPackage
 
 enum ProcessID {
     static var own: Int32 { getpid() }
+
+    /// Whether a process stands still until it is let go on. Source: `proc_pid_stat(5)`; the name before the state may hold
+    /// anything.
+    static func isStopped(_ process: Int32) -> Bool {
+        guard process > 0, let file = try? FileDescriptor.open(FilePath("/proc/\(process)/stat"), .readOnly) else { return false }
+        defer { try? file.close() }
+        var bytes = [UInt8](repeating: 0, count: 1024)
+        // Safe: the array is lent for the call.
+        guard let count = try? unsafe bytes.withUnsafeMutableBytes({ unsafe try file.read(into: $0) }) else { return false }
+        let fields = bytes.prefix(count).split(separator: UInt8(ascii: ")")).last?.dropFirst()
+        return fields?.first == UInt8(ascii: "T") || fields?.first == UInt8(ascii: "t")
+    }
 }
 
 enum StatsSocket {
@@ -53,26 +66,46 @@ enum StatsSocket {
         return try body()
     }
 
+    enum Answer {
+        /// JSON.
+        case report([UInt8])
+        /// The process stands still, as after SIGSTOP: it was not waited for.
+        case stopped(process: Int32)
+    }
+
     /// What a running mount tells. Throws ECONNREFUSED where its process has ended without removing the socket,
     /// ECONNRESET where it ends just now, and EAGAIN where it does not answer in time.
-    static func ask(_ path: String, seconds: Int = 10) throws(Errno) -> [UInt8] {
+    static func ask(_ path: String, seconds: Int = 10) throws(Errno) -> Answer {
         let socket = try LocalSocket.make(SOCK_STREAM)
         defer { Glibc.close(socket) }
-        try LocalSocket.limitWaiting(socket, seconds: seconds)
+        // How the process does is looked at every second. To be connected takes time only where many wait.
+        try LocalSocket.limitWaiting(socket, seconds: 1)
         try LocalSocket.connect(socket, to: path)
-        var answer: [UInt8] = []
+        let process = clinux_peer_process(socket)
+        var report: [UInt8] = []
+        for _ in 0..<seconds {
+            if ProcessID.isStopped(process) { return .stopped(process: process) }
+            do throws(Errno) {
+                try receive(from: socket, &report)
+                if report.isEmpty { throw .connectionReset }
+                return .report(report)
+            } catch .resourceTemporarilyUnavailable {}
+        }
+        throw .resourceTemporarilyUnavailable
+    }
+
+    /// Receives to the end of the stream.
+    private static func receive(from socket: Int32, _ bytes: inout [UInt8]) throws(Errno) {
         var chunk = [UInt8](repeating: 0, count: 65536)
         while true {
+            // Safe: the array is lent for the call.
             let count = unsafe chunk.withUnsafeMutableBytes { unsafe recv(socket, $0.baseAddress, $0.count, 0) }
-            if count < 0 {
-                if errno == EINTR { continue }
+            if count == 0 { return }
+            if count > 0 {
+                bytes += chunk.prefix(count)
+            } else if errno != EINTR {
                 throw Errno(rawValue: errno)
             }
-            if count == 0 {
-                if answer.isEmpty { throw .connectionReset }
-                return answer
-            }
-            answer += chunk.prefix(count)
         }
     }
 

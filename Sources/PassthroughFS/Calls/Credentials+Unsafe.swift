@@ -11,8 +11,12 @@ import SystemPackage
 // `restore`, which surround one system call. With a filesystem user id other than 0 the thread loses CAP_DAC_OVERRIDE and
 // its like for that time, and creates what the caller may create: the kernel has let the caller by its own check before
 // (`default_permissions`). What must be opened as the daemon is opened outside.
+//
+// What takes space is made within the caller's limits. Filesystems keep blocks for a user (root, mostly), by the filesystem ids,
+// and CAP_SYS_RESOURCE overrides that and quotas. Nothing else here needs that one, so a thread keeps it or goes without it
+// until it serves a caller of the other kind: no call where all are root, and none where all are not.
 
-/// As whom files are created.
+/// As whom files are created and grow.
 struct Credentials: Sendable {
     /// Whether callers' ids can be taken on at all. Only root can.
     let canSwitch: Bool
@@ -41,8 +45,47 @@ struct Credentials: Sendable {
         fileprivate var groups = false
     }
 
+    /// Has quotas bind the caller as they do natively: not where it is root. On this thread, until it serves another.
+    func bindByQuotas(_ caller: Caller) { _ = clinux_use_resource_right(caller.isRoot ? 1 : 0) }
+
+    /// Grows files and directories within the caller's limits from now on, on this thread. Throws EPERM, with nothing changed,
+    /// where that cannot be.
+    ///
+    /// `keepingRights`: whatever else the daemon may do it may still do. Otherwise it is without CAP_FSETID and what overrides
+    /// permissions, which an open file does not need.
+    func limit(to caller: Caller, keepingRights: Bool = true) throws(Errno) -> Assumed {
+        bindByQuotas(caller)
+        var assumed = Assumed()
+        guard canSwitch, !caller.isRoot else { return assumed }
+        let caller = caller.limited
+        if !groups.isEmpty {
+            guard clinux_setgroups(0, nil) == 0 else { throw .notPermitted }
+            assumed.groups = true
+        }
+        // Whether this succeeds does not matter: no filesystem keeps blocks for root's group.
+        assumed.group = caller.group.rawValue != group
+        if assumed.group { _ = clinux_setfsgid(caller.group.rawValue) }
+        assumed.user = true
+        _ = clinux_setfsuid(caller.user.rawValue)
+        guard UInt32(bitPattern: clinux_setfsuid(.max)) == caller.user.rawValue, !keepingRights || clinux_keep_rights() == 0 else {
+            restore(assumed)
+            throw .notPermitted
+        }
+        return assumed
+    }
+
+    /// Does something within the caller's limits, with all other rights of the daemon.
+    func limited<R>(to caller: Caller, _ body: () throws(Errno) -> R) throws(Errno) -> R {
+        let assumed = try limit(to: caller)
+        defer { restore(assumed) }
+        return try body()
+    }
+
     /// Acts as the caller from now on, on this thread. Throws EPERM, with nothing changed, where that cannot be.
-    func assume(_ caller: Caller) throws(Errno) -> Assumed {
+    ///
+    /// Quotas bind as they bind `asker`: not where that is root.
+    func assume(_ caller: Caller, boundAs asker: Caller) throws(Errno) -> Assumed {
+        bindByQuotas(asker)
         var assumed = Assumed()
         guard canSwitch, caller.user.rawValue != user || caller.group.rawValue != group else { return assumed }
         // Neither call reports failure, so it is asked afterwards.
@@ -78,5 +121,13 @@ struct Credentials: Sendable {
             // Safe: only read, within the call. It cannot fail where the change before it succeeded.
             unsafe groups.withUnsafeBufferPointer { _ = unsafe clinux_setgroups($0.count, $0.baseAddress) }
         }
+    }
+}
+
+extension Caller {
+    /// As whom its limits are those of: one who is not told (-1) is nobody in particular. 65534 is what Linux shows for ids that it
+    /// has no number for.
+    var limited: Caller {
+        user.rawValue == .max ? Caller(user: UserID(rawValue: 65534), group: GroupID(rawValue: 65534)) : self
     }
 }

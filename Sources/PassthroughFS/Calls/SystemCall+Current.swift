@@ -31,4 +31,13 @@ extension SystemCall {
             return [54, 55, 95, 182, 198, 207, 212, 325].contains(number)
         #endif
     }
+
+    /// Whether a system call of this number is one of `chmod(2)` and its like, a 32-bit program's too.
+    static func changesMode(_ number: Int) -> Bool {
+        #if arch(x86_64)
+            [90, 91, 268, 452, 15, 306].contains(number & ~0x4000_0000)
+        #else
+            [52, 53, 452, 15, 306, 333].contains(number)
+        #endif
+    }
 }

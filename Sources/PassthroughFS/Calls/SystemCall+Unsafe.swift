@@ -210,13 +210,8 @@ enum SystemCall {
     static func isOpenForWriting(_ file: FileDescriptor) throws(Errno) -> Bool {
         let reader = try reopen(file, O_RDONLY)
         defer { close(reader) }
-        // Whoever waits makes the kernel send a signal, which otherwise would end the process. This one is ignored.
-        guard clinux_setsig(reader.rawValue, SIGURG) == 0 else { return true }
-        let outcome = outcome(clinux_setlease(reader.rawValue, Int32(F_RDLCK)))
         // Where leases are not to be had (on some network filesystems), nobody can tell.
-        if outcome < 0 { return true }
-        _ = clinux_setlease(reader.rawValue, Int32(F_UNLCK))
-        return false
+        return outcome(clinux_try_lease(reader.rawValue)) < 0
     }
 
     static func chmod(_ file: FileDescriptor, _ permissions: FilePermissions) throws(Errno) {
@@ -250,7 +245,12 @@ enum SystemCall {
 
     // MARK: Open files
 
-    static func close(_ descriptor: FileDescriptor) { _ = Glibc.close(descriptor.rawValue) }
+    /// Of a descriptor that the caller owns; -1 is none. EBADF is a mistake of this module: a moment later the number would have been
+    /// somebody else's, whose file would be gone then.
+    static func close(_ descriptor: FileDescriptor) {
+        let result = Glibc.close(descriptor.rawValue)
+        assert(result == 0 || errno != EBADF || descriptor.rawValue < 0, "descriptor \(descriptor.rawValue) was closed twice")
+    }
 
     /// What a `close` of one of several descriptors reports. An interrupted one has been closed all the same.
     static func flush(_ file: FileDescriptor) throws(Errno) {

@@ -9,7 +9,7 @@ import SystemPackage
 // descriptor puts its record where the hand points, takes out what was there, and evicts that; if that one was used since
 // the hand last came by, or is in use, it goes to the next place, and what is there is taken out instead, and so on.
 //
-// Shared state: the places and the hand, all atomic and all relaxed, as they order nothing: the state of each record says
+// Shared state: the places and the hand, all atomic, and relaxed but for what `Watch` asks for, as they order nothing else: the state of each record says
 // what may be done with it, see `DescriptorSlot`. A place is exchanged, so a record that was taken out is in one thread's
 // hands until it is put back or evicted. No lock is held around the ring's own steps; evicting takes the lock of the
 // evicted record's stripe, alone.
@@ -58,7 +58,34 @@ struct ClockRing: ~Copyable, Sendable {
 
     private func exchange(_ slot: UInt32) -> UInt32 {
         let place = hand.wrappingAdd(1, ordering: .relaxed).oldValue % UInt64(limit)
-        return places[Int(place)].exchange(slot, ordering: .relaxed)
+        return places[Int(place)].exchange(slot, ordering: .sequentiallyConsistent)
+    }
+
+    /// Goes round once: closes every descriptor that nobody uses, and that nobody has used since the last round.
+    /// - Returns: whether there was a descriptor, closed now or not.
+    func sweep(of table: some RingTable) -> Bool {
+        var found = false
+        for place in 0..<limit where places[place].load(ordering: .relaxed) != 0 {
+            let slot = places[place].exchange(0, ordering: .relaxed)
+            if slot == 0 { continue }
+            switch table.evict(slot: slot) {
+            case .wanted:
+                found = true
+                let (isBack, _) = places[place].compareExchange(expected: 0, desired: slot, ordering: .relaxed)
+                if !isBack { enlist(slot, of: table) }
+            case .unlisted: break
+            case .closing(let descriptor):
+                found = true
+                SystemCall.close(descriptor)
+            }
+        }
+        return found
+    }
+
+    /// Whether no record is in a place.
+    var isEmpty: Bool {
+        for place in 0..<limit where places[place].load(ordering: .sequentiallyConsistent) != 0 { return false }
+        return true
     }
 
     /// Puts a record in, for which another may have to go. One of them stays out where everything is in use.

@@ -11,15 +11,25 @@ import SystemPackage
 final class DescriptorRelief: Sendable {
     typealias Evictor = @Sendable (Int) -> Int
 
-    private let evictors = Mutex<[Evictor]>([])
+    private struct Evictors {
+        var first: [Evictor] = []
+        var last: [Evictor] = []
+    }
 
-    /// Adds one who evicts so many descriptors when asked, and answers how many there were.
-    func add(_ evictor: @escaping Evictor) { evictors.withLock { $0.append(evictor) } }
+    private let evictors = Mutex(Evictors())
+
+    /// Adds one who evicts so many descriptors when asked, and answers how many there were; one that takes its time is asked
+    /// last, and only where the others had none.
+    func add(last: Bool = false, _ evictor: @escaping Evictor) {
+        evictors.withLock { if last { $0.last.append(evictor) } else { $0.first.append(evictor) } }
+    }
 
     /// Evicts some descriptors. False: there were none.
     func makeRoom() -> Bool {
+        let evictors = evictors.withLock { $0 }
         var closed = 0
-        for evictor in evictors.withLock({ $0 }) { closed += evictor(32) }
+        for evictor in evictors.first { closed += evictor(32) }
+        for evictor in evictors.last where closed == 0 { closed += evictor(32) }
         return closed > 0
     }
 

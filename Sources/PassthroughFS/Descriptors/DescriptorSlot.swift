@@ -167,6 +167,12 @@ struct DescriptorSlot: ~Copyable {
         }
     }
 
+    /// Whether nobody uses it, or has used it since this was last asked.
+    func wasIdle() -> Bool {
+        let old = SlotState(bits: state.bitwiseAnd(~SlotState.used, ordering: .relaxed).oldValue)
+        return old.pins == 0 && !old.isUsed
+    }
+
     /// It is in the ring no longer.
     func unlist() { state.bitwiseAnd(~SlotState.listed, ordering: .relaxed) }
 

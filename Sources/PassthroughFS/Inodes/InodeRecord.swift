@@ -25,8 +25,10 @@ struct InodeRecord: ~Copyable {
     var handle: InodeHandle
     /// What holds it without a name in this process, where that is not the descriptor. The stripe's lock guards it.
     var anchor: Anchor
+    /// Who may store into it through a mapping, see ``StoreState``.
+    let stores: Atomic<UInt64>
     /// Fills up the second line.
-    var reserved: (UInt64, UInt64)
+    var reserved: UInt64
 }
 
 /// A node id of the mirror: the slot of its record, and which of the inodes that were there one after the other.

@@ -151,6 +151,6 @@ extension InodeTable {
         }
         if !anchor.isNone { release(anchor) }
         if wasKept { noteReleased() }
-        if enlist { ring.enlist(address.slot, of: self) }
+        if enlist { self.enlist(address.slot) }
     }
 }

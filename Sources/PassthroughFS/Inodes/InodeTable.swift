@@ -53,22 +53,32 @@ final class InodeTable: Sendable {
     let stripes: InlineArray<64, Mutex<Stripe>>
     let ring: ClockRing
     let keeping = Keeping()
+    let idle: IdleInodes
     private let relief: DescriptorRelief
     /// nil in a table whose inodes have no handles.
     private let mounts: SourceMounts?
     private let remembered: ForgottenInodes
 
-    /// Makes a table that knows the root alone. It takes over `root`.
-    /// - Parameter remembered: how many inodes stay known by their node ids after the kernel has forgotten them.
+    /// Makes a table that knows the root alone. It takes over `root`; on failure it is closed.
+    /// - Parameters:
+    ///   - remembered: how many inodes stay known by their node ids after the kernel has forgotten them.
+    ///   - forgetsIdle: the kernel is asked to forget inodes without handles that nobody uses; otherwise only those that are on
+    ///     another device than the root.
     init(
         root: FileDescriptor, device: UInt64, inode: UInt64, slots: Int = 1 << 26, mounts: SourceMounts? = nil,
-        remembered: Int = 0, relief: DescriptorRelief = DescriptorRelief()
+        remembered: Int = 0, forgetsIdle: Bool = true, relief: DescriptorRelief = DescriptorRelief()
     ) throws(Errno) {
-        records = try MappedArray(count: slots, least: min(slots, 1 << 16))
-        blocks = try MappedArray(count: records.count / SlotStripe.slotsPerBlock, least: 1)
-        chains = try InodeChains(records: records.count)
+        idle = IdleInodes(isEager: forgetsIdle)
+        do throws(Errno) {
+            records = try MappedArray(count: slots, least: min(slots, 1 << 16))
+            blocks = try MappedArray(count: records.count / SlotStripe.slotsPerBlock, least: 1)
+            chains = try InodeChains(records: records.count)
+            ring = try ClockRing()
+        } catch {
+            SystemCall.close(root)
+            throw error
+        }
         stripes = InlineArray { _ in Mutex(Stripe()) }
-        ring = try ClockRing()
         self.relief = relief
         self.mounts = mounts
         self.remembered = ForgottenInodes(capacity: remembered)
@@ -80,6 +90,7 @@ final class InodeTable: Sendable {
         records[1].lookups = 1
         _ = records[1].slot.begin(0, root, kept: true)
         relief.add { [weak self] count in self?.evict(count) ?? 0 }
+        relief.add(last: true) { [weak self] count in self?.relieveBare(count) ?? 0 }
     }
 
     deinit { closeAll() }
@@ -143,7 +154,7 @@ final class InodeTable: Sendable {
         }
         let (isTaken, enlist) = withStripe(of: slot) { _ in records[index].slot.install(descriptor) }
         if !isTaken { SystemCall.close(descriptor) }
-        if enlist { ring.enlist(slot, of: self) }
+        if enlist { self.enlist(slot) }
     }
 
     func withStripe<R>(of slot: UInt32, _ body: (inout Stripe) -> R) -> R {
@@ -189,6 +200,7 @@ final class InodeTable: Sendable {
             records[index].handle = handle
             records[index].remembrance = Remembrance.absent.rawValue
             records[index].anchor = .none
+            records[index].stores.store(0, ordering: .relaxed)
             chains.add(slot, hash, of: state.chains, in: records)
             state.live &+= 1
             let generation = state.slots.nextGeneration()
@@ -201,11 +213,12 @@ final class InodeTable: Sendable {
         }
         switch outcome {
         case .new(let address, let enlist):
-            if enlist { ring.enlist(address.slot, of: self) }
+            if enlist { self.enlist(address.slot) }
+            if handle.isNone { noteBare(on: device) }
             return address.node
         case .known(let address, let isTaken, let enlist):
             if !isTaken { SystemCall.close(descriptor) }
-            if enlist { ring.enlist(address.slot, of: self) }
+            if enlist { self.enlist(address.slot) }
             mounts?.release(handle.mount)
             return address.node
         case .full:
@@ -310,6 +323,7 @@ final class InodeTable: Sendable {
         let handle = records[index].handle
         let wasKept = records[index].slot.current.isKept && !handle.isNone
         let anchor = records[index].anchor
+        if handle.isNone, slot > 1 { noteBareGone(from: records[index].device) }
         let (descriptor, emptied) = withStripe(of: slot) { stripe in
             (records[index].slot.free(), stripe.slots.give(slot, in: blocks))
         }
@@ -341,6 +355,25 @@ final class InodeTable: Sendable {
         }
     }
 
+    /// The node of an inode that the kernel knows, by its key.
+    func known(device: UInt64, inode: UInt64) -> NodeID? {
+        if isRoot(device: device, inode: inode) { return .root }
+        let hash = InodeChains.hash(device: device, inode: inode)
+        return stripes[InodeChains.stripe(of: hash)].withLock { state in
+            var slot = chains.first(hash, of: state.chains)
+            while slot != 0 {
+                if records[Int(slot)].inode == inode, records[Int(slot)].device == device, records[Int(slot)].lookups > 0 {
+                    return NodeAddress(slot: slot, generation: records[Int(slot)].slot.current.generation).node
+                }
+                slot = records[Int(slot)].next
+            }
+            return nil
+        }
+    }
+
+    /// How many mounts within the source are in use.
+    var mountCount: Int { mounts?.count ?? 0 }
+
     /// Whether this is the source's root.
     func isRoot(device: UInt64, inode: UInt64) -> Bool { records[1].device == device && records[1].inode == inode }
 
@@ -349,6 +382,7 @@ final class InodeTable: Sendable {
 
     /// Forgets everything, the root too: every node is stale from now on. Only when no operation is running.
     func closeAll() {
+        endIdle()
         for stripe in stripes.indices {
             let rows = stripes[stripe].withLock { $0.slots.untouched }
             for row in 1..<max(1, rows) {

@@ -15,7 +15,7 @@ import SystemPackage
 // A handle from before is told by its generation: EBADF.
 //
 // Ownership is as in the inode table: a stripe's lock guards its slots and every step of a record's state but pinning; no
-// system call is made under it, and no thread holds two. Kind, node and flags are written while the record is free. The
+// system call is made under it, and no thread holds two. Kind, node, flags and opener are written while the record is free. The
 // position is for whoever took it, and is written by who installs a descriptor: nobody has the position then, as
 // only users of a descriptor take it.
 
@@ -31,8 +31,13 @@ struct OpenFileRecord: ~Copyable {
     var flags: Int32
     /// 1: the record holds its inode with a pin, which goes to whoever makes this 0.
     let holdsInode: Atomic<UInt32>
+    /// Who opened it.
+    var user: UInt32
+    var group: UInt32
+    /// 1: it is counted as one that may store through a mapping.
+    var stores: UInt32
     /// Fills up a cache line.
-    var reserved: (UInt64, UInt64, UInt64)
+    var reserved: (UInt32, UInt32, UInt32)
 }
 
 /// The open files: a handle is a slot and a generation, so that a wrong or late handle finds nothing, and all that is left
@@ -87,11 +92,13 @@ final class OpenFiles: Sendable {
     /// Takes over a descriptor. On failure it is closed.
     /// - Parameters:
     ///   - node: what it is of, and `flags`: how to open it again.
+    ///   - opener: who has it open.
+    ///   - stores: see ``InodeTable/addStorer(to:)``.
     ///   - kept: it cannot be opened again, and must stay.
     ///   - holdsInode: the inode's own descriptor, which is in use, stays open until ``releaseInode(of:)`` as well.
     func insert(
-        _ descriptor: FileDescriptor, _ kind: Kind, of node: NodeID = .root, flags: Int32 = 0, kept: Bool = false,
-        holdsInode: Bool = false
+        _ descriptor: FileDescriptor, _ kind: Kind, of node: NodeID = .root, by opener: Caller = .root, flags: Int32 = 0, kept: Bool = false,
+        stores: Bool = false, holdsInode: Bool = false
     ) throws(Errno) -> FileHandle {
         // Opens of one file follow each other; those of many spread.
         let stripe = Int(truncatingIfNeeded: (node.rawValue ^ node.rawValue >> 6) & 63)
@@ -106,6 +113,9 @@ final class OpenFiles: Sendable {
             records[index].kind = kind.rawValue
             records[index].node = node
             records[index].flags = flags
+            records[index].user = opener.user.rawValue
+            records[index].group = opener.group.rawValue
+            records[index].stores = stores ? 1 : 0
             records[index].holdsInode.store(holdsInode ? 1 : 0, ordering: .relaxed)
             records[index].position.store(0, ordering: .relaxed)
             let generation = state.nextGeneration()
@@ -121,14 +131,18 @@ final class OpenFiles: Sendable {
     }
 
     /// Closes what is behind a handle, once.
-    func close(_ handle: FileHandle, _ kind: Kind) {
-        guard let (slot, generation) = address(handle) else { return }
-        let isAbandoned = withStripe(of: slot) { _ in
+    /// - Returns: the node of a file that may have been stored into through a mapping.
+    @discardableResult
+    func close(_ handle: FileHandle, _ kind: Kind) -> NodeID? {
+        guard let (slot, generation) = address(handle) else { return nil }
+        let (isAbandoned, stored): (Bool, NodeID?) = withStripe(of: slot) { _ in
             let state = records[Int(slot)].slot.current
-            guard state.isLive, state.generation == generation, records[Int(slot)].kind == kind.rawValue else { return false }
-            return records[Int(slot)].slot.end()
+            guard state.isLive, state.generation == generation, records[Int(slot)].kind == kind.rawValue else { return (false, nil) }
+            let stored = records[Int(slot)].stores == 1 ? records[Int(slot)].node : nil
+            return (records[Int(slot)].slot.end(), stored)
         }
         if isAbandoned { retire(slot) }
+        return stored
     }
 
     /// Closes what is open. Only when no operation is running.
@@ -209,6 +223,12 @@ final class OpenFiles: Sendable {
         if enlist { ring.enlist(slot, of: self) }
     }
 
+    /// Who opened a file: on whose behalf it is written where a request does not say.
+    func opener(of file: borrowing OpenDescriptor) -> Caller {
+        let index = Int(file.slot)
+        return Caller(user: UserID(rawValue: records[index].user), group: GroupID(rawValue: records[index].group))
+    }
+
     /// Takes the position of an open directory for a while; nil where another thread has it.
     func takePosition(of file: borrowing OpenDescriptor) -> UInt64? {
         let old = records[Int(file.slot)].position.exchange(OpenFiles.busy, ordering: .acquiring)
@@ -238,4 +258,8 @@ extension OpenFiles: RingTable {
     func unlist(_ slot: UInt32) { withStripe(of: slot) { _ in records[Int(slot)].slot.unlist() } }
 
     func evict(slot: UInt32) -> DescriptorSlot.Eviction { withStripe(of: slot) { _ in records[Int(slot)].slot.evict() } }
+}
+
+extension Caller {
+    fileprivate static var root: Caller { Caller(user: UserID(rawValue: 0), group: GroupID(rawValue: 0)) }
 }

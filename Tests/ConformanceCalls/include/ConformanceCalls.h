@@ -57,6 +57,17 @@ static inline long k_execve(const char *path, const char *argument) {
 static inline long k_pipe(int *ends) { K_RESULT(pipe2(ends, O_CLOEXEC)); }
 static inline long k_dup2(int from, int to) { K_RESULT(dup2(from, to)); }
 static inline long k_kill(int process, int signal) { K_RESULT(kill(process, signal)); }
+/// A mount of a directory at another one, with the ids of a user namespace: open_tree, mount_setattr, move_mount.
+static inline long k_mount_mapped(const char *from, const char *to, int name_space) {
+    const uint64_t attributes[] = {0x100000 /* MOUNT_ATTR_IDMAP */, 0, 0, (uint64_t)name_space};
+    const int tree = (int)syscall(428, AT_FDCWD, from, 1 | O_CLOEXEC /* OPEN_TREE_CLONE */);
+    if (tree < 0) return -errno;
+    long result = syscall(442, tree, "", AT_EMPTY_PATH, attributes, sizeof attributes);
+    if (result == 0) result = syscall(429, tree, "", AT_FDCWD, to, 4 /* MOVE_MOUNT_F_EMPTY_PATH */);
+    if (result < 0) result = -errno;
+    close(tree);
+    return result;
+}
 /// Effective ids alone, so that root can come back; real ones too, for access(2).
 static inline long k_become(uid_t user, gid_t group, const gid_t *groups, size_t count) {
     if (setresuid(0, 0, 0) < 0 && geteuid() != 0) return -errno;

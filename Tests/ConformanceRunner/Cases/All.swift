@@ -4,7 +4,7 @@ extension Case {
     /// All of them, by topic.
     static let all: [Case] = opening + modes + ownership + aclCases + privileges + renaming + linking + openUnlinked
         + xattrs + locking + space + copying + times + directories + special + mapping + running + wholeFilesystem
-        + handles + controls + accessChecks + concurrency + largeFiles
+        + handles + controls + accessChecks + concurrency + largeFiles + shown
 
     /// A name for a directory that it may have for itself.
     func folder(for user: Identity) -> String { "\(user.name)-" + name.map { $0.isLetter || $0.isNumber ? $0 : "-" } }

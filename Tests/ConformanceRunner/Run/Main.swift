@@ -22,6 +22,11 @@ struct Main {
                 users.append(user)
             case "--case": filter = arguments.popFirst() ?? ""
             case "--read-only": isReadOnly = true
+            case "--privileges": exit(PrivilegeTable.run(arguments.map { $0 }) ? 0 : 1)
+            case "--limits": exit(LimitTable.run(arguments.map { $0 }) ? 0 : 1)
+            case "--id-map":
+                guard arguments.count == 3, let map = arguments.last else { usage() }
+                exit(IDMap.mount(arguments[arguments.startIndex], at: arguments[arguments.startIndex + 1], map) ? 0 : 1)
             case "--escape": exit(Escape.run(arguments.map { $0 }) ? 0 : 1)
             case "--handle":
                 guard let path = arguments.popFirst() else { usage() }

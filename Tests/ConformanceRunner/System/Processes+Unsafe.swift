@@ -60,6 +60,8 @@ extension Sys {
     /// Goes into a user namespace of its own, where that is allowed.
     static func leaveUserNamespace() { _ = k_new_user_namespace() }
 
+    /// Mounts a directory once more, with the ids of a user namespace.
+    static func mount(_ from: String, at to: String, mappedAs namespace: Int) -> Int { unsafe k_mount_mapped(from, to, Int32(namespace)) }
     static func limitFileSize(_ size: UInt64) -> Int { k_limit_file_size(size) }
 
     static func umask(_ mask: UInt32) { _ = ConformanceCalls.umask(mask) }

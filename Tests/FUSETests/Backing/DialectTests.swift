@@ -161,7 +161,7 @@ import Testing
         let log = CapturedLog()
         let backings = InodeBackings(ScriptedDevice(script: [.tooManySymbolicLinkLevels]), logger: log.logger)
         _ = backings.admit(5, Self.pass)
-        #expect(log.all.first?.contains("stacked on another one, as overlayfs is") == true)
+        #expect(log.all.first?.contains("stacked on others, as overlayfs is") == true)
     }
 
     /// The next opens that find the inode idle go without another attempt: 1, then 3, 7.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import FUSEWire
+import Glibc
 import Logging
 import SystemPackage
 import Testing
@@ -39,7 +40,15 @@ import Testing
     /// Whose writes leave set-user-id bits; and a reader.
     static let root = Opened.IO.passthrough(file, for: Opened.IO.Opener(leavesPrivileges: true))
     static let reader = Opened.IO.passthrough(file, for: Opened.IO.Opener(writes: false))
+    /// With its own limits, whoever the process may act as; another user, with others; one who has CAP_FSETID besides.
+    static let user = Opened.IO.passthrough(file, for: Opened.IO.Opener(limits: caller(4001)))
+    static let other = Opened.IO.passthrough(file, for: Opened.IO.Opener(limits: caller(4002)))
+    static let capable = Opened.IO.passthrough(file, for: Opened.IO.Opener(leavesPrivileges: true, limits: caller(4001)))
+    /// The process's own limits.
+    static let rootsLimits = Opened.IO.passthrough(file, for: Opened.IO.Opener(limits: caller(0)))
     static let passDirect = Opened.IO.passthroughDirect(file)
+
+    static func caller(_ id: UInt32) -> Caller { Caller(user: UserID(rawValue: id), group: GroupID(rawValue: id)) }
 
     static let sequences: [Sequence] = [
         Sequence("cached alone", [.open(.cached, []), .release]),
@@ -79,6 +88,9 @@ import Testing
                 .release, .release, .release,
             ]),
         Sequence(
+            "root's limits are the process's",
+            [.open(rootsLimits, .passthrough, one), .open(pass, .passthrough, one), .open(reader, .passthrough, one), .release, .release, .release]),
+        Sequence(
             "passthrough joins cached",
             [.open(.cached, []), .open(pass, []), .open(.direct, .directIO), .release, .release, .open(pass, []), .release, .release]),
         Sequence(
@@ -91,6 +103,27 @@ import Testing
                 .release, .open(pass, .passthrough, one), .release,
             ]),
     ]
+
+    /// All users alike, and none of them as the process itself. Registering with another's limits takes its ids.
+    static let limited: [Sequence] = [
+        Sequence(
+            "a user first",
+            [
+                .open(user, .passthrough, one), .open(other, .passthrough, one), .open(pass, [.passthrough, .directIO], one),
+                .open(root, [.passthrough, .directIO], one), .open(capable, [.passthrough, .directIO], one),
+                .open(reader, .passthrough, one), .release, .release, .release, .release, .release, .release,
+            ]),
+        Sequence(
+            "the process first",
+            [
+                .open(root, .passthrough, one), .open(user, [.passthrough, .directIO], one), .open(capable, [.passthrough, .directIO], one),
+                .release, .release, .release, .open(capable, .passthrough, two), .open(user, [.passthrough, .directIO], two), .release,
+                .release,
+            ]),
+    ]
+
+    @Test(.enabled(if: geteuid() == 0, "taking on others' ids takes root"), arguments: limited)
+    func limitsAreOneKindOfRights(sequence: Sequence) { everyOpenJoinsTheModeThatIsThere(sequence: sequence) }
 
     @Test(arguments: sequences)
     func everyOpenJoinsTheModeThatIsThere(sequence: Sequence) {

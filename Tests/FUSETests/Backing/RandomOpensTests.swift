@@ -79,6 +79,8 @@ import Testing
                 .cached, .keepingCache, .direct, .passthrough(file), .passthrough(file), .passthrough(file, otherwise: .direct),
                 .passthroughDirect(file), .passthroughDirect(file, otherwise: .direct),
                 .passthrough(file, for: Opened.IO.Opener(leavesPrivileges: true)), .passthrough(file, for: Opened.IO.Opener(writes: false)),
+                // Where this process may not act as that user, its file is refused.
+                .passthrough(file, for: Opened.IO.Opener(limits: Caller(user: UserID(rawValue: 4001), group: GroupID(rawValue: 4001)))),
             ]
             let wish = wishes[Int.random(in: 0..<wishes.count, using: &generator)]
             let failures: [[Errno]] = [[.noMemory], [.resourceTemporarilyUnavailable], [.tooManySymbolicLinkLevels], [.noSpace, .noSpace]]

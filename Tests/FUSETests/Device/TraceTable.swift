@@ -29,11 +29,11 @@ let tracedDispatches: [String] = {
         > READLINK nodeid=7
         < READLINK target="../target"
         > MKNOD nodeid=7 name="a name" mode=020640 umask=027 rdev=837:4711
-        < MKNOD {entry}
+        < MKNOD {entry 020600}
         > MKDIR nodeid=7 name="a name" mode=041755 umask=022
-        < MKDIR {entry}
+        < MKDIR {entry 040600}
         > SYMLINK nodeid=7 name="a name" target="/any/../target"
-        < SYMLINK {entry}
+        < SYMLINK {entry 0120600}
         > UNLINK nodeid=7 name="a name"
         < UNLINK
         > RMDIR nodeid=7 name="a name"
@@ -119,7 +119,7 @@ let tracedDispatches: [String] = {
         > GETLK nodeid=7 fh=5 owner=6 type=F_WRLCK start=7 end=8 pid=9
         < GETLK type=F_RDLCK start=1 end=2 pid=3
         > GETLK nodeid=7 fh=5 owner=6 type=F_RDLCK start=7 end=8 pid=9
-        < GETLK type=F_UNLCK start=7 end=8 pid=9
+        < GETLK type=F_UNLCK start=0 end=0 pid=0
         > SETLK nodeid=7 fh=5 owner=6 type=F_UNLCK start=0 end=8 pid=0 lk_flags=FLOCK
         < SETLK
         > SETLKW nodeid=7 fh=5 owner=6 type=F_WRLCK start=0 end=8 pid=0
@@ -134,5 +134,11 @@ let tracedDispatches: [String] = {
         < IOCTL result=5 size=0
         """#
         .split(separator: "\n")
+        .map { (line: Substring) -> String in
+            // What is made is of the type that was asked for.
+            ["020600", "040600", "0120600"].reduce(String(line)) {
+                $0.replacingOccurrences(of: "{entry \($1)}", with: entry.replacingOccurrences(of: "mode=0100600", with: "mode=\($1)"))
+            }
+        }
         .map { $0.replacingOccurrences(of: "{entry}", with: entry).replacingOccurrences(of: "{attr}", with: attr) }
 }()

@@ -52,14 +52,16 @@ final class BackedFS: TinyFS {
         Opened(io: wishes.withLock { $0.isEmpty ? nil : $0.removeFirst() } ?? otherwise)
     }
 
-    func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
-        let failure: Int32? = unsafe output.withUnsafeMutableBytes { buffer, count in
-            // Safe: what is free of the buffer, for the call.
-            let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
-            let read = unsafe pread(source.rawValue, free.baseAddress, free.count, Int(offset))
-            guard read >= 0 else { return errno }
-            count += read
-            return nil
+    func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {
+        let failure: Int32? = output.appendInPlace { room in
+            unsafe room.withUnsafeMutableBytes { buffer, count in
+                // Safe: what is free of the buffer, for the call.
+                let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
+                let read = unsafe pread(source.rawValue, free.baseAddress, free.count, Int(offset))
+                guard read >= 0 else { return errno }
+                count += read
+                return nil
+            }
         }
         if let failure { throw Errno(rawValue: failure) }
     }

@@ -27,7 +27,7 @@ extension MountTests {
 
             func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened { Opened(io: .direct) }
 
-            func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
+            func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {
                 guard let connection = connection.withLock({ $0 }) else { throw .ioError }
                 caller.store(request.caller.process, ordering: .relaxed)
                 throw connection.deferReply(to: request) { reply in

@@ -24,7 +24,7 @@ extension MountTests {
 
             func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened { Opened(io: .direct) }
 
-            func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
+            func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {
                 caller.store(request.caller.process, ordering: .relaxed)
                 entered.signal()
                 if Glibc.poll(nil, 0, 120_000) < 0 { throw Errno(rawValue: errno) }

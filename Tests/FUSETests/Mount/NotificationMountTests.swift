@@ -39,7 +39,7 @@ extension MountTests {
 
             func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened { Opened(io: .keepingCache) }
 
-            func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
+            func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {
                 output.write(String(decoding: text.utf8.dropFirst(Int(clamping: offset)), as: UTF8.self))
             }
 
@@ -150,6 +150,35 @@ extension MountTests {
                 }
                 #expect(got.wait(timeout: .now() + .seconds(120)) == .success)
                 #expect(answer.withLock { $0 } == "0")
+            }
+        }
+
+        /// From within a method, about the very file that is written, whose lock the writer holds: what is asked for next is right,
+        /// although it may be remembered for ever and the reply to a write does not tell of it.
+        @Test func aMethodHasTheAttributesOfItsOwnFileForgotten() throws {
+            final class CountingFS: TinyFS {
+                let names = ["file"]
+                let timeout = Timeout.forever
+                private let writes = Atomic<UInt32>(0)
+                private let connection = Mutex<Connection?>(nil)
+                func start(_ connection: Connection) { self.connection.withLock { $0 = connection } }
+                func getattr(_ node: NodeID, handle: FUSE.FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
+                    var attributes = try attributes(of: node)
+                    attributes.owner = UserID(rawValue: writes.load(ordering: .relaxed))
+                    return AttributesReply(attributes, timeout: timeout)
+                }
+                func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened { Opened(io: .direct) }
+                func write(_ file: OpenFile, at offset: UInt64, _ data: RawSpan, _ options: WriteOptions, for request: Request) throws(Errno) -> Int {
+                    writes.add(1, ordering: .relaxed)
+                    connection.withLock { $0 }?.notifier.forgetAttributes(of: file.node)
+                    return data.byteCount
+                }
+            }
+            try withMount(CountingFS()) { mount in
+                for count in 1...20 {
+                    let seen = try shell("printf x 1<> \"$1/file\" && stat -c %u \"$1/file\"", mount.mountpoint)
+                    #expect(seen == Outcome(status: 0, output: "\(count)\n", errors: ""))
+                }
             }
         }
 

@@ -29,7 +29,7 @@ extension MountTests {
             }
 
             func ioctl(
-                _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+                _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout DataWriter, for request: Request
             ) throws(Errno) -> Int32 {
                 guard command.number == PollIoctlMountTests.turnRound else { throw .inappropriateIOCTLForDevice }
                 for byte in input.array.reversed() { output.append(byte) }

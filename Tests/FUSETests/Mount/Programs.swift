@@ -15,6 +15,18 @@ func shell(_ script: String, _ arguments: String...) throws -> Outcome {
     try run("/bin/sh", ["-c", script, "sh"] + arguments)
 }
 
+/// The path of a program of this package: it lies next to the tests in the build folder.
+func builtProgram(_ name: String) throws -> String {
+    let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    var folder = URL(fileURLWithPath: tests).deletingLastPathComponent()
+    while folder.path != "/" {
+        let candidate = folder.appendingPathComponent(name).path
+        if FileManager.default.isExecutableFile(atPath: candidate) { return candidate }
+        folder.deleteLastPathComponent()
+    }
+    throw CocoaError(.fileNoSuchFile)
+}
+
 private func run(_ program: String, _ arguments: [String]) throws -> Outcome {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)

@@ -17,7 +17,7 @@ final class ServedProgram: Sendable {
     init() throws {
         let directory = try TemporaryDirectory()
         let child = try {
-            let child = try Child(Self.program, [directory.path])
+            let child = try Child(builtProgram("HelloFS"), [directory.path])
             do {
                 let isMounted = try awaitMount(at: directory.path, isThere: true)
                 try #require(isMounted, "HelloFS mounted nothing")
@@ -49,20 +49,6 @@ final class ServedProgram: Sendable {
             child.end()
             while try isMounted(path) { try unmount(FilePath(path), lazily: true) }
         }()
-    }
-
-    /// It lies next to the tests in the build folder.
-    private static var program: String {
-        get throws {
-            let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-            var folder = URL(fileURLWithPath: tests).deletingLastPathComponent()
-            while folder.path != "/" {
-                let candidate = folder.appendingPathComponent("HelloFS").path
-                if FileManager.default.isExecutableFile(atPath: candidate) { return candidate }
-                folder.deleteLastPathComponent()
-            }
-            throw Errno.noSuchFileOrDirectory
-        }
     }
 
     /// A process and the one who waits for it.

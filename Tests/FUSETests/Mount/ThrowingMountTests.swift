@@ -11,7 +11,7 @@ private struct ThrowingFS: TinyFS {
 
     func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened { Opened(io: .direct) }
 
-    func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
+    func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {
         let index = Int(file.node.rawValue) - 3
         if Self.errors.indices.contains(index) { throw Errno(rawValue: Self.errors[index]) }
         for byte in text.utf8.dropFirst(Int(clamping: offset)).prefix(output.freeCapacity) { output.append(byte) }

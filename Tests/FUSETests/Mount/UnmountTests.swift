@@ -43,7 +43,7 @@ extension MountTests {
                     let error = #expect(throws: MountError.self) { try mount.unmount() }
                     #expect(
                         error?.description
-                            == "\(path): in use (files of it are open, someone's working directory is in it, or something is mounted on it)")
+                            == "\(path): in use: files of it are open, someone's working directory is in it, or something is mounted on it (who uses it: fuser -vm \(path); to take it out of the tree all the same: umount -l \(path))")
                     #expect(error?.errno == .resourceBusy)
                     let error2 = #expect(throws: MountError.self) { try unmount(FilePath(path)) }
                     #expect(error2 == error)
@@ -148,7 +148,7 @@ extension MountTests {
                 let device = try DeviceFile.open()
                 do {
                     defer { try? device.close() }
-                    try MountOptions(logger: .silent).mount(device, at: path)
+                    _ = try DetachedMount(device, MountOptions(logger: .silent)).attach(at: path)
                 }
                 defer { _ = try? unmount(FilePath(path), lazily: true) }
                 let error = #expect(throws: MountError.self) { try Mount(OneFileFS(), at: FilePath(path), options: MountOptions(logger: .silent)) }

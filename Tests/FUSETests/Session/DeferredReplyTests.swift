@@ -9,66 +9,6 @@ import Testing
 
 @testable import FUSE
 
-/// Defers whatever it can, and keeps the replies for the test to give.
-final class DeferringFS: FileSystem {
-    private let connection = Mutex<Connection?>(nil)
-    private let boxes = Mutex<[DeferredReply.Box]>([])
-    let recorded = RecordingFS()
-    let capabilities: Capabilities
-    let interruptions = Mutex<[RequestID]>([])
-
-    init(capabilities: Capabilities = []) { self.capabilities = capabilities }
-
-    func start(_ connection: Connection) { self.connection.withLock { $0 = connection } }
-    func stop() { recorded.stop() }
-    func interrupted(_ request: RequestID) { interruptions.withLock { $0.append(request) } }
-
-    /// The reply that was put off last.
-    func take() throws -> DeferredReply {
-        guard let reply = boxes.withLock({ $0.popLast() })?.take() else { throw Errno.noSuchFileOrDirectory }
-        return reply
-    }
-
-    private func put(off request: Request) -> Errno {
-        guard let connection = connection.withLock({ $0 }) else { return .ioError }
-        return connection.deferReply(to: request) { reply in
-            let box = DeferredReply.Box(reply)
-            boxes.withLock { $0.append(box) }
-        }
-    }
-
-    func lookup(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) -> Entry { throw put(off: request) }
-    func getattr(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply { throw put(off: request) }
-    func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened { throw put(off: request) }
-    func opendir(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> OpenedDirectory { throw put(off: request) }
-    func create(
-        _ name: borrowing Name, in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request
-    ) throws(Errno) -> Created { throw put(off: request) }
-    func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) { throw put(off: request) }
-    func write(_ file: OpenFile, at offset: UInt64, _ data: RawSpan, _ options: WriteOptions, for request: Request) throws(Errno) -> Int {
-        throw put(off: request)
-    }
-    func fsync(_ file: OpenFile, dataOnly: Bool, for request: Request) throws(Errno) { throw put(off: request) }
-    /// Returns an answer all the same, which must count for nothing.
-    func flush(_ file: OpenFile, owner: LockOwner, for request: Request) throws(Errno) { _ = put(off: request) }
-    func readdir(_ directory: OpenFile, from offset: DirectoryOffset, into entries: inout DirectoryWriter, for request: Request) throws(Errno) {
-        throw put(off: request)
-    }
-    func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
-        throw put(off: request)
-    }
-    func lseek(_ file: OpenFile, offset: UInt64, whence: Int32, for request: Request) throws(Errno) -> UInt64 { throw put(off: request) }
-
-    func forget(_ node: NodeID, lookups: UInt64) { recorded.forget(node, lookups: lookups) }
-    func release(_ file: OpenFile, for request: Request) {
-        recorded.release(file, for: request)
-        // Nobody waits for it: it cannot be deferred.
-        let error = put(off: request)
-        if error != .invalidArgument { recorded.fail(with: error) }
-    }
-    func releasedir(_ directory: OpenFile, for request: Request) { recorded.releasedir(directory, for: request) }
-}
-
 /// Replies that are given later.
 @Suite(.timeLimit(.minutes(10))) struct DeferredReplyTests {
     let fileSystem = DeferringFS()
@@ -81,86 +21,159 @@ final class DeferringFS: FileSystem {
         return try fileSystem.take()
     }
 
-    private static let messages: [Opcode: [UInt8]] = [
-        .lookup: request(.lookup, payload: Dispatched.name), .getattr: request(.getattr, structure: bytes(GetattrIn())),
-        .open: request(.open, structure: bytes(OpenIn())), .opendir: request(.opendir, structure: bytes(OpenIn())),
-        .create: request(.create, structure: bytes(CreateIn()), payload: Dispatched.name),
-        .read: request(.read, structure: bytes(ReadIn(size: 4))),
-        .write: request(.write, structure: bytes(WriteIn(size: 4)), payload: [1, 2, 3, 4]),
-        .fsync: request(.fsync, structure: bytes(FsyncIn())), .flush: request(.flush, structure: bytes(FlushIn())),
-        .readdir: request(.readdir, structure: bytes(ReadIn(size: 512))),
-        .getxattr: request(.getxattr, structure: bytes(GetxattrIn(size: 64)), payload: "user.x".withNUL),
-        .lseek: request(.lseek, structure: bytes(LseekIn())),
-    ]
-
-    @discardableResult
-    private func answer(_ opcode: Opcode, _ reply: consuming DeferredReply) -> Bool {
-        switch opcode {
-        case .lookup: reply.reply(RecordingFS.entry)
-        case .getattr: reply.reply(AttributesReply(RecordingFS.attributes, timeout: Timeout(seconds: 8, nanoseconds: 9)))
-        case .open: reply.reply(Opened(handle: 0x4242))
-        case .opendir: reply.reply(OpenedDirectory(handle: 0x4343, cachesEntries: true))
-        case .create: reply.reply(Created(entry: RecordingFS.entry, opened: Opened(handle: 0x4242)))
-        case .read, .getxattr: reply.reply(data: { (output) throws(Errno) in output.write("some data") })
-        case .write, .lseek: reply.reply(count: 9)
-        case .fsync, .flush: reply.reply()
-        case .readdir: reply.reply(entries: { (entries) throws(Errno) in _ = entries.add("one", inode: 21, type: .regular, next: 1) })
-        default: return false
-        }
-        return true
+    private static func message(_ opcode: Opcode) throws -> [UInt8] {
+        try #require(Dispatched.all.first { $0.opcode == opcode }).message
     }
 
-    private static let bodies: [Opcode: [UInt8]] = [
-        .lookup: Dispatched.entry, .getattr: Dispatched.attributes, .open: Dispatched.opened,
-        .opendir: bytes(OpenOut(fh: 0x4343, open_flags: OpenFlags.cacheDir.rawValue)), .create: Dispatched.entry + Dispatched.opened,
-        .read: [UInt8]("some".utf8), .write: bytes(WriteOut(size: 4)), .fsync: [], .flush: [], .readdir: Dispatched.plainEntry,
-        .getxattr: [UInt8]("some data".utf8), .lseek: bytes(LseekOut(offset: 9)),
-    ]
+    /// All that can be deferred.
+    private static let deferrable = Dispatched.all.filter { $0.opcode != .release && $0.opcode != .releasedir }
 
-    @Test(arguments: messages.keys.map(\.rawValue))
-    func itReadsAsIfItHadBeenGivenAtOnce(number: UInt32) throws {
-        let opcode = Opcode(rawValue: number)
+    /// Answers as `RecordingFS` would have returned it.
+    private func answer(_ opcode: Opcode, _ reply: consuming DeferredReply, to row: Dispatched? = nil) throws {
+        let attributes = AttributesReply(RecordingFS.attributes, timeout: Timeout(seconds: 8, nanoseconds: 9))
+        switch opcode {
+        case .lookup, .link: reply.reply(RecordingFS.entry)
+        case .mknod: reply.reply(RecordingFS.entry(.characterSpecial))
+        case .mkdir: reply.reply(RecordingFS.entry(.directory))
+        case .symlink: reply.reply(RecordingFS.entry(.symbolicLink))
+        case .getattr, .setattr: reply.reply(attributes)
+        case .statx:
+            var born = attributes
+            born.attributes.created = Timestamp(seconds: -40, nanoseconds: 41)
+            reply.reply(born)
+        case .statfs: reply.reply(RecordingFS.statistics)
+        case .open: reply.reply(Opened(handle: 0x4242))
+        case .opendir: reply.reply(OpenedDirectory(handle: 0x4343, cachesEntries: true))
+        case .create, .tmpfile: reply.reply(Created(entry: RecordingFS.entry, opened: Opened(handle: 0x4242)))
+        case .read: reply.reply(data: { (output) throws(Errno) in output.write("some data") })
+        case .readlink: reply.reply(data: { (output) throws(Errno) in output.write("../target") })
+        case .getxattr: reply.reply(data: { (output) throws(Errno) in output.append(contentsOf: "value".utf8) })
+        case .listxattr: reply.reply(data: { (output) throws(Errno) in output.append(contentsOf: "user.a\0user.b\0".utf8) })
+        case .write: reply.reply(count: row.map { UInt64((try? $0.body.load(WriteOut.self).size) ?? 0) } ?? 2)
+        case .lseek: reply.reply(count: 4096)
+        case .copyFileRange: reply.reply(count: row.map { UInt64((try? $0.body.load(WriteOut.self).size) ?? 0) } ?? 2)
+        case .copyFileRange64: reply.reply(count: 1 << 40)
+        case .readdir: reply.reply(entries: { (entries) throws(Errno) in _ = entries.add("one", inode: 21, type: .regular, next: 1) })
+        case .readdirplus:
+            reply.reply(entriesPlus: { (entries) throws(Errno) in
+                _ = entries.add([UInt8]("one".utf8).raw, entry: RecordingFS.entry, inode: 21, type: .regular, next: 1)
+            })
+        case .getlk: reply.reply(lock: row?.call.contains("read") == true ? nil : FileLock(kind: .read, start: 1, end: 2, process: 3))
+        case .poll: reply.reply(events: .readable)
+        case .ioctl: reply.reply(result: 5, data: { (output) throws(Errno) in output.write("result") })
+        case .unlink, .rmdir, .rename, .rename2, .access, .flush, .fsync, .fallocate, .fsyncdir, .syncfs, .setxattr, .removexattr, .setlk,
+            .setlkw:
+            reply.reply()
+        default:
+            reply.fail(.invalidArgument)
+            Issue.record("\(opcode) has no reply")
+        }
+    }
+
+    /// Every operation that has a method, but for releases.
+    @Test(arguments: deferrable)
+    func itReadsAsIfItHadBeenGivenAtOnce(row: Dispatched) throws {
         let stepped = try Stepped(fileSystem)
-        let reply = try put(off: try #require(Self.messages[opcode]), stepped)
+        let reply = try put(off: row.message, stepped)
         #expect(stepped.session.interrupts.deferredCount == 1)
-        answer(opcode, reply)
-        #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: nil, body: try #require(Self.bodies[opcode]))])
+        try answer(row.opcode, reply, to: row)
+        #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: nil, body: row.body)])
         #expect(stepped.session.interrupts.deferredCount == 0)
+        #expect(fileSystem.recorded.takeCalls() == [])
         // The thread that had it in hand replies to the next one by itself again.
-        #expect(try stepped.exchange(request(.statfs))?.error == nil)
+        #expect(try stepped.exchange(request(.release, structure: bytes(ReleaseIn())))?.error == nil)
+    }
+
+    /// There is a reply for each one that `deferReply` takes, and it takes nothing else.
+    @Test func whatCanBeDeferredIsWhatHasAReply() throws {
+        let withMethods = Set(Self.deferrable.map(\.opcode))
+        for number in 0..<70 as Range<UInt32> {
+            let opcode = Opcode(rawValue: number)
+            #expect((opcode.replyKind != nil) == withMethods.contains(opcode), "\(opcode)")
+        }
+    }
+
+    /// The end of a file handle: no method of a name was called for it.
+    @Test(arguments: [".", ".."])
+    func aFileHandle(name: String) throws {
+        let stepped = try Stepped(DeferringFS(capabilities: .exportSupport))
+        #expect(try stepped.exchange(request(.lookup, payload: name.withNUL)) == nil)
+        let root = Entry(node: .root, attributes: .directory(inode: 1))
+        try stepped.session.fileSystem.take().reply(root)
+        #expect(stepped.lane.takeLater().map(\.error) == [nil])
+    }
+
+    /// Nothing that a method returns after it has deferred its reply counts: no file is open, none is registered, and no
+    /// lookup is given back.
+    @Test func whatIsReturnedAfterwardsCountsForNothing() throws {
+        let log = CapturedLog()
+        let stepped = try Stepped(fileSystem, options: SessionOptions(logger: log.logger))
+        fileSystem.returned.withLock { $0 = .passthrough(FileDescriptor(rawValue: 0)) }
+        let probes = stepped.device.backings.withLock { $0.opened }
+        for opcode in [Opcode.open, .create, .tmpfile, .lookup, .mkdir] {
+            let reply = try put(off: Self.message(opcode), stepped)
+            #expect(stepped.device.backings.withLock { $0.opened } == probes, "\(opcode)")
+            reply.fail(.permissionDenied)
+            #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: .permissionDenied, body: [])])
+        }
+        #expect(fileSystem.recorded.takeCalls() == [])
+        #expect(log.all == [])
+        // The inode is idle: an open that is answered later is its first.
+        let reply = try put(off: Self.message(.open), stepped)
+        reply.reply(Opened(handle: 1, io: .passthrough(FileDescriptor(rawValue: 0))))
+        let opened = try #require(stepped.lane.takeLater().first).body.load(OpenOut.self)
+        #expect(opened.open_flags == OpenFlags.passthrough.rawValue)
+        #expect(stepped.device.backings.withLock { $0.live.count } == 1)
+        _ = try stepped.exchange(request(.release, structure: bytes(ReleaseIn(fh: 1))))
+        #expect(stepped.device.backings.withLock { $0.live.count } == 0)
+    }
+
+    @Test func aRequestIsDeferredOnce() throws {
+        /// Puts each lookup off twice, and answers the first at once.
+        final class TwiceFS: FileSystem {
+            let connection = Mutex<Connection?>(nil)
+            let second = Mutex<Errno?>(nil)
+            func start(_ connection: Connection) { self.connection.withLock { $0 = connection } }
+            func getattr(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply { throw .ioError }
+            func lookup(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) -> Entry {
+                guard let connection = connection.withLock({ $0 }) else { throw .ioError }
+                _ = connection.deferReply(to: request) { $0.fail(.permissionDenied) }
+                let error = connection.deferReply(to: request) { $0.fail(.ioError) }
+                second.withLock { $0 = error }
+                throw error
+            }
+        }
+        let stepped = try Stepped(TwiceFS())
+        #expect(try stepped.exchange(Self.message(.lookup)) == nil)
+        #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: .permissionDenied, body: [])])
+        #expect(stepped.session.fileSystem.second.withLock { $0 } == .invalidArgument)
     }
 
     /// `readdir` was called for it.
     @Test func aListingInPlaceOfOneThatLooksUp() throws {
         let stepped = try Stepped(fileSystem)
-        answer(.readdir, try put(off: request(.readdirplus, structure: bytes(ReadIn(size: 512))), stepped))
+        try answer(.readdir, try put(off: request(.readdirplus, structure: bytes(ReadIn(size: 512))), stepped))
         let entry = bytes(EntryOut()) + Dispatched.plainEntry
         #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: nil, body: entry)])
     }
 
-    /// Of every operation with every other one's kind of answer.
+    /// Of every operation with every other one's kind of answer. It is told once for each operation.
     @Test func anAnswerOfAnotherKindIsEIO() throws {
         let log = CapturedLog()
         let stepped = try Stepped(fileSystem, options: SessionOptions(logger: log.logger))
-        var wrong = 0
-        for (opcode, message) in Self.messages {
-            for other in Self.messages.keys where Self.kind(other) != Self.kind(opcode) {
-                answer(other, try put(off: message, stepped))
+        let rows = Dictionary(Self.deferrable.map { ($0.opcode, $0) }) { first, _ in first }
+        for (opcode, row) in rows {
+            for other in rows.keys where other.replyKind != opcode.replyKind {
+                // One method gives the data of files and the values of attributes.
+                if [.data, .value].contains(opcode.replyKind), [.data, .value].contains(other.replyKind) { continue }
+                try answer(other, try put(off: row.message, stepped))
                 #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: .ioError, body: [])], "\(opcode) as \(other)")
-                wrong += 1
             }
         }
-        #expect(log.all.count { $0.hasSuffix("is not of its kind: the caller gets EIO") } == wrong)
+        #expect(log.all.sorted() == rows.keys.map {
+            "error: \($0) of node 7: the deferred reply is not of its kind; the caller gets EIO (told once for \($0))"
+        }.sorted())
         #expect(fileSystem.recorded.takeCalls() == [])
-    }
-
-    private static func kind(_ opcode: Opcode) -> Int {
-        switch opcode {
-        case .read, .getxattr: 1
-        case .write, .lseek: 2
-        case .fsync, .flush: 3
-        default: Int(opcode.rawValue) + 10
-        }
     }
 
     @Test func dropped() throws {
@@ -168,7 +181,7 @@ final class DeferringFS: FileSystem {
         let stepped = try Stepped(fileSystem, options: SessionOptions(logger: log.logger))
         do { _ = try put(off: request(.read, structure: bytes(ReadIn(size: 4))), stepped) }
         #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: .ioError, body: [])])
-        #expect(log.all.last == "error: a deferred reply to READ was dropped: the caller gets EIO")
+        #expect(log.all.last == "error: READ of node 7: the deferred reply was dropped; the caller gets EIO (told once for READ)")
     }
 
     @Test(arguments: [(Errno.permissionDenied, Errno.permissionDenied), (.noFunction, .ioError), (Errno(rawValue: 700), .ioError)])
@@ -187,9 +200,9 @@ final class DeferringFS: FileSystem {
             (Opcode.lookup, ["forget 39168 1"]), (.open, ["release 7#16962"]), (.opendir, ["releasedir 7#17219"]),
             (.create, ["release 39168#16962", "forget 39168 1"]), (.read, []),
         ] {
-            let reply = try put(off: try #require(Self.messages[opcode]), stepped)
+            let reply = try put(off: Self.message(opcode), stepped)
             stepped.lane.failLater(with: errno)
-            answer(opcode, reply)
+            try answer(opcode, reply)
             #expect(fileSystem.recorded.takeCalls() == calls)
             #expect(stepped.lane.takeLater() == [])
         }
@@ -198,20 +211,20 @@ final class DeferringFS: FileSystem {
 
     @Test func whatTheKernelRefusesIsEIO() throws {
         let stepped = try Stepped(fileSystem)
-        let reply = try put(off: try #require(Self.messages[.lookup]), stepped)
+        let reply = try put(off: Self.message(.lookup), stepped)
         stepped.lane.failLater(with: .invalidArgument)
-        answer(.lookup, reply)
+        try answer(.lookup, reply)
         #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: .ioError, body: [])])
         #expect(fileSystem.recorded.takeCalls() == ["forget 39168 1"])
     }
 
     @Test func afterTheEndAnswersGoNowhere() throws {
         let stepped = try Stepped(fileSystem)
-        let reply = try put(off: try #require(Self.messages[.lookup]), stepped)
+        let reply = try put(off: Self.message(.lookup), stepped)
         let dropped = try put(off: request(.open, structure: bytes(OpenIn()), unique: 8), stepped)
         stepped.session.end()
         #expect(fileSystem.recorded.record.withLock { $0.stops } == 1)
-        answer(.lookup, reply)
+        try answer(.lookup, reply)
         _ = consume dropped
         #expect(stepped.lane.takeLater() == [])
         #expect(fileSystem.recorded.takeCalls() == [])
@@ -221,13 +234,13 @@ final class DeferringFS: FileSystem {
         let stepped = try Stepped(fileSystem)
         let unique = Self.unique | FUSEProtocol.uniqueResend
         let reply = try put(off: request(.read, structure: bytes(ReadIn(size: 4)), unique: unique), stepped)
-        answer(.read, reply)
+        try answer(.read, reply)
         #expect(stepped.lane.takeLater() == [Reply(unique: unique, error: nil, body: [UInt8]("some".utf8))])
     }
 
     @Test func theEndOfTheConnectionIsToldAsAnInterrupt() throws {
         let stepped = try Stepped(fileSystem)
-        let reply = try put(off: Self.messages[.read] ?? [], stepped)
+        let reply = try put(off: Self.message(.read), stepped)
         #expect(try !stepped.session.step(stepped.lane))
         while fileSystem.interruptions.withLock({ $0.isEmpty }) { sched_yield() }
         let isInterrupted = reply.isInterrupted
@@ -239,14 +252,14 @@ final class DeferringFS: FileSystem {
     /// Its security context comes with the request, which a deferred reply does not keep.
     @Test func whatMakesALabelledInodeCannotBeDeferred() throws {
         let stepped = try Stepped(DeferringFS(capabilities: [.securityCtx]))
-        let message = try #require(Self.messages[.create])
+        let message = try Self.message(.create)
         #expect(try stepped.exchange(message)?.error == .invalidArgument)
         #expect(throws: Errno.noSuchFileOrDirectory) { _ = try stepped.session.fileSystem.take() }
     }
 
     @Test func interruptedIsToldOnce() throws {
         let stepped = try Stepped(fileSystem)
-        let reply = try put(off: try #require(Self.messages[.read]), stepped)
+        let reply = try put(off: Self.message(.read), stepped)
         let before = reply.isInterrupted
         #expect(!before)
         for _ in 0..<3 { _ = try stepped.exchange(request(.interrupt, structure: bytes(InterruptIn(unique: Self.unique)), unique: Self.unique | 1)) }

@@ -28,13 +28,15 @@ struct Dispatched: CustomTestStringConvertible {
     static let attr = Attr(
         ino: 77, size: 1025, blocks: 3, atime: 10, mtime: UInt64(bitPattern: -20), ctime: 30, atimensec: 11, mtimensec: 21,
         ctimensec: 31, mode: 0o100600, nlink: 2, uid: 1000, gid: 100, rdev: 0x45 | 0xabc << 8 | 0x123 << 20, blksize: 8192)
-    static let entry: [UInt8] = {
+    static let entry = entry(0o100000)
+    static func entry(_ type: UInt32) -> [UInt8] {
         var attr = Self.attr
         attr.ino = 88
+        attr.mode = type | 0o600
         return bytes(
             EntryOut(
                 nodeid: 0x9900, generation: 3, entry_valid: 4, attr_valid: 6, entry_valid_nsec: 5, attr_valid_nsec: 7, attr: attr))
-    }()
+    }
     static let attributes = bytes(AttrOut(attr_valid: 8, attr_valid_nsec: 9, attr: attr))
     static let opened = bytes(OpenOut(fh: 0x4242))
     static let statistics = bytes(
@@ -66,11 +68,11 @@ struct Dispatched: CustomTestStringConvertible {
         Dispatched(.readlink, call: "readlink 7 room 4095", body: [UInt8]("../target".utf8)),
         Dispatched(
             .mknod, bytes(MknodIn(mode: 0o020640, rdev: 0x01234567, umask: 0o27)), name,
-            call: "mknod a name in 7 mode 20640 umask 27 device 837:4711", body: entry),
+            call: "mknod a name in 7 mode 20640 umask 27 device 837:4711", body: entry(0o20000)),
         Dispatched(
             .mkdir, bytes(MkdirIn(mode: 0o41755, umask: 0o22)), name,
-            call: "mkdir a name in 7 mode 41755 umask 22 device 0:0", body: entry),
-        Dispatched(.symlink, [], name + "/any/../target".withNUL, call: "symlink a name in 7 to /any/../target", body: entry),
+            call: "mkdir a name in 7 mode 41755 umask 22 device 0:0", body: entry(0o40000)),
+        Dispatched(.symlink, [], name + "/any/../target".withNUL, call: "symlink a name in 7 to /any/../target", body: entry(0o120000)),
         Dispatched(.unlink, [], name, call: "unlink a name in 7"),
         Dispatched(.rmdir, [], name, call: "rmdir a name in 7"),
         Dispatched(.rename, bytes(RenameIn(newdir: 9)), two, call: "rename from in 7 to towards in 9 flags 0"),
@@ -172,7 +174,7 @@ struct Dispatched: CustomTestStringConvertible {
         Dispatched(
             .getlk, bytes(LkIn(fh: 5, owner: 6, lk: FUSEWire.FileLock(start: 7, end: 8, type: 0, pid: 9))),
             call: "getlk 7#5 read 7-8 by 9 owner 6",
-            body: bytes(LkOut(lk: FUSEWire.FileLock(start: 7, end: 8, type: 2, pid: 9)))),
+            body: bytes(LkOut(lk: FUSEWire.FileLock(type: 2)))),
         Dispatched(
             .setlk, bytes(LkIn(fh: 5, owner: 6, lk: FUSEWire.FileLock(end: 8, type: 2), lk_flags: 1)),
             call: "setlk 7#5 unlock 0-8 by 0 owner 6 wait false flock true"),

@@ -38,7 +38,7 @@ final class RandomFS: FileSystem {
     }
 
     func ioctl(
-        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout DataWriter, for request: Request
     ) throws(Errno) -> Int32 {
         fill(&output)
         try perhapsThrow()
@@ -60,10 +60,11 @@ final class RandomFS: FileSystem {
         return Opened(handle: FileHandle(rawValue: number), io: kinds[Int(number >> 60) % kinds.count], skipsFlush: number & 1 == 0, nonSeekable: number & 2 == 0)
     }
 
-    private func fill(_ output: inout OutputRawSpan) {
+    private func fill(_ output: inout DataWriter) {
         let number = number()
         let count = number % 3 == 0 ? output.freeCapacity : Int(number % UInt64(output.freeCapacity + 1))
-        unsafe output.append(repeating: 0xab, count: count, as: UInt8.self)
+        // Now and then more than there is room for.
+        output.append(contentsOf: repeatElement(0xab, count: number % 8 == 7 ? count + output.freeCapacity + 1 : count))
     }
 
     func lookup(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) -> Entry {
@@ -82,7 +83,7 @@ final class RandomFS: FileSystem {
         return AttributesReply(attributes)
     }
 
-    func readlink(_ node: NodeID, into target: inout OutputRawSpan, for request: Request) throws(Errno) { fill(&target) }
+    func readlink(_ node: NodeID, into target: inout DataWriter, for request: Request) throws(Errno) { fill(&target) }
 
     func mknod(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry { entry }
 
@@ -97,7 +98,7 @@ final class RandomFS: FileSystem {
         Created(entry: entry, opened: opened)
     }
 
-    func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
+    func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {
         fill(&output)
         try perhapsThrow()
     }
@@ -124,13 +125,13 @@ final class RandomFS: FileSystem {
         while entries.add(name.raw, entry: number() % 2 == 0 ? nil : entry, inode: 1, type: .regular, next: offset), number() % 16 != 0 {}
     }
 
-    func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
+    func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout DataWriter, for request: Request) throws(Errno) -> Int {
         fill(&value)
         try perhapsThrow()
         return Int(truncatingIfNeeded: number())
     }
 
-    func listxattr(_ node: NodeID, into names: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
+    func listxattr(_ node: NodeID, into names: inout DataWriter, for request: Request) throws(Errno) -> Int {
         fill(&names)
         return names.byteCount
     }

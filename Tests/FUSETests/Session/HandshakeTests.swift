@@ -43,7 +43,9 @@ import Testing
         let stepped = try Stepped(
             RecordingFS(capabilities: [.securityCtx]), opening: initRequest(minor: kernel), options: SessionOptions(logger: log.logger))
         #expect(stepped.session.connection.capabilities.contains(.securityCtx) == isAgreed)
-        #expect(log.all.count { $0.hasPrefix("warning: security contexts are left to the filesystem") } == (isAgreed ? 0 : 1))
+        #expect(stepped.session.connection.missing.map(\.reason) == (isAgreed ? [] : [.olderForm]))
+        let line = "warning: the filesystem asked for what it does not get: SECURITY_CTX (it takes Linux 6.6 or newer)"
+        #expect(log.all == (isAgreed ? [] : [line]))
     }
 
     @Test func aShortInitHasNoSecondWord() throws {
@@ -62,6 +64,20 @@ import Testing
         #expect(try answer(stepped).flags2 == 0)
         #expect(stepped.session.connection.capabilities.high == 0)
         #expect(stepped.session.connection.offered == InitFlags(low: offered.low, high: 0))
+    }
+
+    @Test func whatIsRequiredMustBeOffered() throws {
+        let demanding = RecordingFS(capabilities: [.allowIdmap, .posixACL], required: [.allowIdmap])
+        _ = try Stepped(demanding, opening: initRequest(offers: [.initExt, .allowIdmap]))
+        let other = RecordingFS(capabilities: [.allowIdmap, .posixACL], required: [.allowIdmap])
+        let error = try #require(throws: SessionError.self) {
+            try Session(
+                other, device: ScriptedDevice(), lane: ScriptedLane([initRequest(offers: [.initExt, .posixACL])]),
+                options: SessionOptions(logger: .silent))
+        }
+        #expect(error == .missing(.allowIdmap))
+        #expect("\(error)" == "the kernel does not offer ALLOW_IDMAP (id-mapped mounts): Linux 6.12 or newer is needed")
+        #expect(other.record.withLock { $0.connection == nil })
     }
 
     @Test func onlyWhatIsWantedAndOfferedIsAgreedOn() throws {

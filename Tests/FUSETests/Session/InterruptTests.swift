@@ -20,7 +20,7 @@ final class WaitingFS: TinyFS {
 
     func start(_ connection: Connection) { self.connection.withLock { $0 = connection } }
 
-    func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
+    func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {
         entered.signal()
         if Glibc.poll(nil, 0, 120_000) < 0 { throw Errno(rawValue: errno) }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import CLinux
 import Dispatch
 import FUSEWire
 import Foundation
@@ -142,6 +143,25 @@ import Testing
         _ = try stepped.exchange(request(.fsync, structure: bytes(FsyncIn()), node: 2))
         #expect(fileSystem.error.withLock { $0 } == .wouldDeadlock)
         #expect(stepped.device.notifications.withLock { $0.arrived } == [])
+    }
+
+    /// At once, by the very thread that holds the request. What the kernel says of it is nobody's trouble.
+    @Test func aServingThreadHasAttributesForgotten() throws {
+        final class ForgettingFS: TinyFS {
+            let names = ["file"]
+            let connection = Mutex<Connection?>(nil)
+            func start(_ connection: Connection) { self.connection.withLock { $0 = connection } }
+            func fsync(_ file: OpenFile, dataOnly: Bool, for request: Request) throws(Errno) {
+                connection.withLock { $0 }?.notifier.forgetAttributes(of: file.node)
+            }
+        }
+        let threads = Mutex<[Int32]>([])
+        let stepped = try Stepped(ForgettingFS(), device: ScriptedDevice(whileNotifying: { _ in threads.withLock { $0.append(clinux_gettid()) } }))
+        stepped.device.notifications.withLock { $0.script = [nil, .noSuchFileOrDirectory, .socketNotConnected] }
+        for _ in 0..<3 { #expect(try stepped.exchange(request(.fsync, structure: bytes(FsyncIn()), node: 2)) != nil) }
+        let notified = Notified(code: .invalInode, body: bytes(NotifyInvalInodeOut(ino: 2, off: -1, len: 0)))
+        #expect(stepped.device.notifications.withLock { $0.arrived } == [notified, notified, notified])
+        #expect(threads.withLock { $0 } == [clinux_gettid(), clinux_gettid(), clinux_gettid()])
     }
 
     @Test func aRetrievalIsAnsweredOnce() throws {

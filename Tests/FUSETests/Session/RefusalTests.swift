@@ -51,7 +51,7 @@ struct BareFS: FileSystem {
         (Errno.noSuchFileOrDirectory, Errno.noSuchFileOrDirectory), (.noFunction, .ioError),
         (Errno(rawValue: 0), .ioError), (Errno(rawValue: -5), .ioError), (Errno(rawValue: 511), Errno(rawValue: 511)),
         (Errno(rawValue: 512), .ioError), (Errno(rawValue: .max), .ioError), (Errno(rawValue: .min), .ioError),
-        (Errno(rawValue: .min + 1), .ioError), (.deferred, .ioError), (.doesNotFit, .ioError),
+        (Errno(rawValue: .min + 1), .ioError), (.deferred, .ioError), (Errno(Fault.overfilled), .ioError),
     ])
     func whatAFilesystemThrows(thrown: Errno, seen: Errno) throws {
         let fileSystem = RecordingFS()

@@ -85,7 +85,7 @@ import Testing
         let reply = try stepped.exchange(request(.lookup, payload: Dispatched.name))
         #expect(reply == Reply(unique: 0x1122_3344_5566_7788, error: .ioError, body: []))
         #expect(fileSystem.takeCalls() == ["lookup a name in 7", "forget 39168 1"])
-        #expect(log.all == ["error: the kernel refused a reply: Invalid argument"])
+        #expect(log.all == ["error: LOOKUP of node 7: the kernel refused the reply: Invalid argument; the caller gets EIO (told once for LOOKUP)"])
     }
 
     /// The kernel may have ended the request by itself, or the connection in between.

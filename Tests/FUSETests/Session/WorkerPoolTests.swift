@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import FUSEWire
+import Glibc
 import Logging
 import SystemPackage
 import Testing
@@ -61,6 +62,28 @@ import Testing
         #expect(stepped.lane.takeReplies().count == 3)
         #expect(pool.failure == nil)
         #expect(log.all == Array(repeating: "warning: no further thread could be started: Too many open files", count: 3))
+    }
+
+    /// Both ends of its pipe go with it: only then does the other one show that this end is closed.
+    @Test func aPoolThatIsNeverStartedLeavesNothing() throws {
+        let stepped = try Stepped(fileSystem)
+        var pool: WorkerPool? = try WorkerPool(stepped.session, device: stepped.device, limits: ThreadLimits(initial: 1))
+        let copy = try #require(pool).ended.duplicate()
+        defer { try? copy.close() }
+        pool = nil
+        // As far as it goes: a program that another test is just starting has a copy until it runs.
+        var polls = pollfd(fd: copy.rawValue, events: 0, revents: 0)
+        // Safe: lent for the call.
+        #expect(unsafe poll(&polls, 1, 60_000) == 1)
+        #expect(polls.revents & Int16(POLLHUP) != 0)
+        #expect(fileSystem.record.withLock { $0.stops } == 0)
+    }
+
+    @Test func aSessionEndsOnce() throws {
+        let stepped = try Stepped(fileSystem)
+        stepped.session.end()
+        stepped.session.end()
+        #expect(fileSystem.record.withLock { $0.stops } == 1)
     }
 
     @Test func aConnectionThatEndsWithAReply() throws {

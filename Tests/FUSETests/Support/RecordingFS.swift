@@ -20,8 +20,12 @@ final class RecordingFS: FileSystem {
 
     let record = Mutex(Record())
     let capabilities: Capabilities
+    let requiredCapabilities: Capabilities
 
-    init(capabilities: Capabilities = []) { self.capabilities = capabilities }
+    init(capabilities: Capabilities = [], required: Capabilities = []) {
+        self.capabilities = capabilities
+        requiredCapabilities = required
+    }
 
     /// The calls since the last time.
     func takeCalls() -> [String] {
@@ -53,6 +57,13 @@ final class RecordingFS: FileSystem {
         entry.attributes.inode = 88
         return entry
     }()
+
+    /// What makes something of another type answers.
+    static func entry(_ type: FileType) -> Entry {
+        var entry = entry
+        entry.attributes.mode.type = type
+        return entry
+    }
 
     static let attributes: Attributes = {
         var attributes = Attributes(
@@ -123,24 +134,24 @@ final class RecordingFS: FileSystem {
         return reply
     }
 
-    func readlink(_ node: NodeID, into target: inout OutputRawSpan, for request: Request) throws(Errno) {
+    func readlink(_ node: NodeID, into target: inout DataWriter, for request: Request) throws(Errno) {
         try note("readlink \(node.rawValue) room \(target.freeCapacity)", request)
         target.write("../target")
     }
 
     func mknod(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry {
         try note("mknod \(name.string) in \(parent.rawValue) \(new.shown)", request)
-        return Self.entry
+        return Self.entry(new.mode.type)
     }
 
     func mkdir(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry {
         try note("mkdir \(name.string) in \(parent.rawValue) \(new.shown)", request)
-        return Self.entry
+        return Self.entry(.directory)
     }
 
     func symlink(_ name: borrowing Name, in parent: NodeID, target: borrowing Name, for request: Request) throws(Errno) -> Entry {
         try note("symlink \(name.string) in \(parent.rawValue) to \(target.string)", request)
-        return Self.entry
+        return Self.entry(.symbolicLink)
     }
 
     func unlink(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) {
@@ -191,7 +202,7 @@ final class RecordingFS: FileSystem {
         return Created(entry: Self.entry, opened: opened)
     }
 
-    func read(_ file: OpenFile, at offset: UInt64, into output: inout OutputRawSpan, for request: Request) throws(Errno) {
+    func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {
         try note("read \(file.shown) at \(offset) room \(output.freeCapacity)", request)
         output.write("some data")
     }
@@ -257,12 +268,12 @@ final class RecordingFS: FileSystem {
 
     // MARK: Extended attributes
 
-    func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
+    func getxattr(_ name: borrowing Name, of node: NodeID, into value: inout DataWriter, for request: Request) throws(Errno) -> Int {
         try note("getxattr \(name.string) of \(node.rawValue) room \(value.freeCapacity)", request)
         return try value.fill("value")
     }
 
-    func listxattr(_ node: NodeID, into names: inout OutputRawSpan, for request: Request) throws(Errno) -> Int {
+    func listxattr(_ node: NodeID, into names: inout DataWriter, for request: Request) throws(Errno) -> Int {
         try note("listxattr \(node.rawValue) room \(names.freeCapacity)", request)
         return try names.fill("user.a\0user.b\0")
     }
@@ -295,7 +306,7 @@ final class RecordingFS: FileSystem {
     }
 
     func ioctl(
-        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout OutputRawSpan, for request: Request
+        _ file: OpenFile, _ command: IoctlCommand, _ input: RawSpan, into output: inout DataWriter, for request: Request
     ) throws(Errno) -> Int32 {
         let traits = (command.isCompat ? " compat" : "") + (command.isOnDirectory ? " on a directory" : "")
         try note("ioctl \(file.shown) \(command.number) \(command.argument)\(traits) \(input.text) room \(output.freeCapacity)", request)

@@ -53,12 +53,10 @@ extension AttributeChanges.Time {
     }
 }
 
-extension OutputRawSpan {
+extension DataWriter {
     /// Appends text, as much of it as fits.
     @_lifetime(self: copy self)
-    mutating func write(_ text: String) {
-        for byte in text.utf8.prefix(freeCapacity) { append(byte) }
-    }
+    mutating func write(_ text: String) { append(contentsOf: text.utf8.prefix(freeCapacity)) }
 
     /// Appends text whole and says its size; with no room at all only the size.
     @_lifetime(self: copy self)

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+//
+// A thread that looks after something now and then: registrations that nobody uses, descriptors that nobody uses.
+//
+// Life cycle: the thread starts when there is something to look after and none runs, and ends when there is nothing left, or
+// with its owner. So a process that holds nothing has no timer and no wake-up.
+//
+// Nothing is left unwatched: who gives it something to look after makes that visible first and asks for the thread then; the
+// thread, when it ends, first says that it does not run and then looks again. One of the two sees the other, as long as what
+// is looked after is written and read with sequentially consistent order, as `isRunning` is.
+//
+// Lock: `state`, for starting and ending alone. What is watched is not called under it.
+
+import Synchronization
+import SystemPackage
+
+/// What a ``Watch`` looks after.
+package protocol Watched: AnyObject, Sendable {
+    /// Whether there is something to look after.
+    var isHolding: Bool { get }
+    /// Looks, and answers how many milliseconds to wait before the next look.
+    func look() -> Int
+}
+
+/// Looks after something now and then, for as long as there is something to look after.
+package final class Watch: Sendable {
+    private struct State {
+        var isRunning = false
+        var isOver = false
+    }
+
+    private let state = Mutex(State())
+    private let isRunning = Atomic(false)
+    private let bell = Bell()
+
+    package init() {}
+
+    /// Starts the thread, unless it runs; the first look is so many milliseconds later. Where no thread can be had the next one
+    /// who asks tries again. What is watched is not kept alive by it.
+    package func start(_ watched: some Watched, after milliseconds: Int) {
+        guard !isRunning.load(ordering: .sequentiallyConsistent) else { return }
+        let isNew = state.withLock { state in
+            guard !state.isRunning, !state.isOver else { return false }
+            state.isRunning = true
+            isRunning.store(true, ordering: .sequentiallyConsistent)
+            return true
+        }
+        guard isNew else { return }
+        do throws(Errno) {
+            try startThread { [self, weak watched] in
+                var delay = milliseconds
+                while true {
+                    bell.wait(milliseconds: delay)
+                    guard let watched, !state.withLock({ $0.isOver }) else { return }
+                    delay = watched.look()
+                    guard !watched.isHolding else { continue }
+                    stop()
+                    if watched.isHolding { start(watched, after: milliseconds) }
+                    return
+                }
+            }
+        } catch {
+            stop()
+        }
+    }
+
+    /// Has the next look made now, where the thread runs.
+    package func hurry() { bell.ring() }
+
+    /// Ends the thread, for good. A look that is under way comes to its end.
+    package func end() {
+        state.withLock { $0.isOver = true }
+        bell.ring()
+    }
+
+    private func stop() {
+        state.withLock { state in
+            state.isRunning = false
+            isRunning.store(false, ordering: .sequentiallyConsistent)
+        }
+    }
+}
