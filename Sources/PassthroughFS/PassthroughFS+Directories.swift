@@ -15,7 +15,7 @@ extension PassthroughFS {
         let handle = try openFiles.insert(opened, .directory, of: node, kept: !mayOpenAgain)
         // The kernel tells by the modification time whether what it remembers is good, and of two changes within one tick
         // of the clock it misses one for good. So only where nobody else changes the source: its own changes it knows.
-        let caches = options.cache == .always
+        let caches = options.cache == .always && locks == nil
         return OpenedDirectory(handle: handle, cachesEntries: caches, keepsCache: caches)
     }
 

@@ -10,9 +10,9 @@ extension PassthroughFS {
         let directory = try inodes.pin(parent)
         do {
             return try entry(name, in: directory)
-        } catch .noSuchFileOrDirectory where options.cache != .none {
+        } catch .noSuchFileOrDirectory where nameTimeout != .zero {
             // The kernel may remember that, too. A create or a rename through the mount replaces it.
-            return .absent(for: timeout)
+            return .absent(for: nameTimeout)
         }
     }
 
@@ -76,7 +76,7 @@ extension PassthroughFS {
         // Whether it may still be stored into is found out when its attributes alone are asked for.
         let mayMove = inodes.mayBeStored(node) { true }
         return Entry(
-            node: node, attributes: shown(status, restrictions), entryTimeout: timeout, attributesTimeout: mayMove ? .zero : timeout)
+            node: node, attributes: shown(status, restrictions), entryTimeout: nameTimeout, attributesTimeout: mayMove ? .zero : timeout)
     }
 
     public func readlink(_ node: NodeID, into target: inout DataWriter, for request: Request) throws(Errno) {

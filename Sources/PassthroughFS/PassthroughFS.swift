@@ -212,6 +212,10 @@ public final class PassthroughFS: FileSystem {
 
     public var requiredCapabilities: Capabilities { options.idMapped ? [.allowIdmap] : [] }
 
+    /// How long names hold. With locks on the source others work there by the same rules, and what exists tells them something: a
+    /// journal that is gone is not to be found any more, or a database would be rolled back to before what was committed.
+    var nameTimeout: Timeout { locks == nil ? timeout : .zero }
+
     public var capabilities: Capabilities {
         var wanted: Capabilities = [
             // The source's own open truncates: one request instead of two, and none between them.

@@ -27,7 +27,8 @@ public struct PassthroughOptions: Hashable, Sendable {
         /// The kernel, among the users of the mount: nothing is sent.
         case kernel
         /// The source, so that they also hold against who works there directly. Each lock is a request, and so is each
-        /// `close(2)`; who waits for a lock takes a thread. Locks that belong to an open file (of open file descriptions,
+        /// `close(2)`; who waits for a lock takes a thread. Whoever gets one sees the size, the times and the data that the last
+        /// holder left; names are looked up each time, and data that are not passed through are not cached. Locks that belong to an open file (of open file descriptions,
         /// flock(2)) end a moment after its last close, for so late the kernel tells of it (RELEASE).
         case source
     }
