@@ -90,12 +90,17 @@ struct PrivilegeTests {
         defer { place.end() }
         let mirrored = try Row.all(here: place.mirror + "/rows", source: place.source + "/rows")
         #expect(mirrored.count == native.count)
-        // A difference that is known must be there: a kernel without it is news.
-        let known = zip(mirrored, native).filter { $0.losesMore(manner) || $1.losesLess(manner) }
-        for (row, wanted) in zip(mirrored, native) where (row != wanted) != (row.losesMore(manner) || row.losesLess(manner)) {
-            Issue.record("\(row.description), natively \(wanted.seen)")
+        var (known, seen) = (0, 0)
+        for (row, wanted) in zip(mirrored, native) {
+            let isKnown = row.losesMore(manner) || row.losesLess(manner)
+            if isKnown { known += 1 }
+            if row == wanted { continue }
+            if isKnown { seen += 1 } else { Issue.record("\(row.description), natively \(wanted.seen)") }
         }
-        print("\(manner.testDescription): \(mirrored.count) rows, \(known.count) known to differ")
+        // The differences that are known must be there: a kernel without them is news. Not each of them each time: where a file that
+        // another opened is released late, the next open of it goes another way.
+        #expect(seen * 10 >= known * 9, "\(seen) of \(known) rows that are known to differ")
+        print("\(manner.testDescription): \(mirrored.count) rows, \(seen) of \(known) known to differ")
     }
 
     /// Through a mount that shows the ids from 4000 on as those from 14000 on, natively and of a mirror.

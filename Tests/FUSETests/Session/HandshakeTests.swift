@@ -68,7 +68,7 @@ import Testing
 
     @Test func whatIsRequiredMustBeOffered() throws {
         let demanding = RecordingFS(capabilities: [.allowIdmap, .posixACL], required: [.allowIdmap])
-        _ = try Stepped(demanding, opening: initRequest(offers: [.initExt, .allowIdmap]))
+        _ = try Stepped(demanding, opening: initRequest(offers: [.initExt, .allowIdmap, .posixACL]))
         let other = RecordingFS(capabilities: [.allowIdmap, .posixACL], required: [.allowIdmap])
         let error = try #require(throws: SessionError.self) {
             try Session(
