@@ -12,7 +12,9 @@ struct SharedLockTests {
     private func run(_ options: String, then script: String) throws -> ShellResult {
         var result: ShellResult?
         try CommandTests.withDirectory { place in
-            let script = CommandTests.mounted("\(options) --locks source source mount", then: script + "\numount mount; wait $server")
+            // What goes wrong ends the server, too.
+            let script = "trap 'umount -l mount 2> /dev/null || true' EXIT\n"
+                + CommandTests.mounted("\(options) --locks source source mount", then: script + "\numount mount; wait $server")
             result = try shell(script, in: place, environment: ["COMMAND": CommandTests.command])
         }
         return try #require(result)
@@ -24,10 +26,11 @@ struct SharedLockTests {
             then: """
                 printf 1234 > source/f; echo journal > source/journal; mkdir source/d
                 exec 3<> mount/f
-                stat -c %s mount/f; cat mount/f mount/journal; ls mount/d mount/absent 2> /dev/null || true
+                stat -c %s mount/f; cat mount/f mount/journal; ls mount/d; ls mount/absent 2> /dev/null || true
                 flock source/f sh -c 'printf 5678 >> source/f; rm source/journal; echo x > source/d/x; echo made > source/absent'
                 flock 3; stat -c %s mount/f; cat /proc/self/fd/3; cat mount/f mount/journal 2>&1 || true
                 ls mount/d; cat mount/absent
+                exec 3>&-
                 """)
         #expect(
             result.output
