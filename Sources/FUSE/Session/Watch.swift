@@ -9,7 +9,8 @@
 // thread, when it ends, first says that it does not run and then looks again. One of the two sees the other, as long as what
 // is looked after is written and read with sequentially consistent order, as `isRunning` is.
 //
-// Lock: `state`, for starting and ending alone. What is watched is not called under it.
+// Locks: `state`, for starting and ending alone; what is watched is not called under it. `looking` is held during a look, so that
+// who ends the watch can wait for the one that is under way; it comes before `state`.
 
 import Synchronization
 import SystemPackage
@@ -32,6 +33,7 @@ package final class Watch: Sendable {
     private let state = Mutex(State())
     private let isRunning = Atomic(false)
     private let bell = Bell()
+    private let looking = Mutex<Void>(())
 
     package init() {}
 
@@ -51,8 +53,10 @@ package final class Watch: Sendable {
                 var delay = milliseconds
                 while true {
                     bell.wait(milliseconds: delay)
-                    guard let watched, !state.withLock({ $0.isOver }) else { return }
-                    delay = watched.look()
+                    guard let watched else { return }
+                    let next: Int? = looking.withLock { _ in state.withLock { $0.isOver } ? nil : watched.look() }
+                    guard let next else { return }
+                    delay = next
                     guard !watched.isHolding else { continue }
                     stop()
                     if watched.isHolding { start(watched, after: milliseconds) }
@@ -67,10 +71,11 @@ package final class Watch: Sendable {
     /// Has the next look made now, where the thread runs.
     package func hurry() { bell.ring() }
 
-    /// Ends the thread, for good. A look that is under way comes to its end.
+    /// Ends the thread, for good. A look that is under way is waited for.
     package func end() {
         state.withLock { $0.isOver = true }
         bell.ring()
+        looking.withLock { _ in }
     }
 
     private func stop() {
