@@ -46,7 +46,7 @@ extension DataWriter {
     /// Lends the free room to be filled in place, by a system call say. What `body` has written before it throws is dropped.
     ///
     /// The view that it lends is the standard library's, which ends the process where more is appended than there is room for:
-    /// for what may be larger there is ``append(_:)``.
+    /// for what may be larger there is `append`.
     @inlinable
     @_lifetime(self: copy self)
     public mutating func appendInPlace<Result, Failure: Error>(

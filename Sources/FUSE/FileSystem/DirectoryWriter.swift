@@ -83,7 +83,7 @@ public struct DirectoryPlusWriter: ~Copyable, ~Escapable {
     /// Adds an entry and what it stands for. With `entry` nil (for `.` and `..`, or a name that could not be looked
     /// up) the kernel learns of the name alone, and nothing counts as looked up.
     /// - Returns: false, with nothing written, where there is no room. Then stop. An entry that the kernel would fail the whole
-    ///   listing for is left out, and its lookup given back: one with a name as in ``DirectoryWriter/add(_:inode:type:next:)``, or
+    ///   listing for is left out, and its lookup given back: one with a name as in ``DirectoryWriter``'s `add`, or
     ///   whose node is the root, or whose attributes make no sense.
     @_lifetime(self: copy self)
     public mutating func add(_ name: RawSpan, entry: Entry?, inode: UInt64, type: FileType, next: DirectoryOffset) -> Bool {
