@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import CLinux
+import Glibc
 import SystemPackage
 
 /// A mount that is not in the tree yet: made option by option, and gone again if it is not attached.
@@ -11,6 +12,15 @@ struct DetachedMount: ~Copyable {
 
     /// The kernel takes no longer values than this (`fsconfig(2)`), where `mount(2)` does.
     static func canBeNamed(_ source: String) -> Bool { source.utf8.count <= 255 }
+
+    /// Whether there is such a thing: not before Linux 5.2, nor under what stands in for a kernel (valgrind).
+    static var isKnown: Bool {
+        // Safe: a literal, NUL-terminated.
+        let context = unsafe clinux_fsopen("fuse")
+        guard context >= 0 else { return errno != ENOSYS }
+        try? FileDescriptor(rawValue: context).close()
+        return true
+    }
 
     /// Makes a mount of an opened `/dev/fuse`. Source of the option names: `fuse_fs_parameters` and `vfs_parse_sb_flag` in Linux.
     init(_ device: FileDescriptor, _ options: MountOptions) throws(Errno) {

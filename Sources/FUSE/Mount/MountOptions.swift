@@ -72,7 +72,7 @@ extension MountOptions {
         let device: FileDescriptor
         do throws(Errno) { device = try DeviceFile.open() } catch { throw .device(error) }
         do {
-            if DetachedMount.canBeNamed(source) {
+            if DetachedMount.canBeNamed(source), DetachedMount.isKnown {
                 return Mounted(device: device, connection: try DetachedMount(device, self).attach(at: target))
             }
             let tag = MountTag()
