@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import CLinux
 import Dispatch
 import FUSEWire
 import Foundation
@@ -109,6 +110,18 @@ final class WaitingFS: TinyFS {
     }
 
     /// Who defers what his method has just answered harms himself alone.
+    /// Whose a hand is, is told by a number that it has, so that no call has to be made under the lock of their list.
+    @Test func whoServesIsToldByANumber() throws {
+        let interrupts = Interrupts(signal: nil, logger: .silent) { _ in }
+        #expect(!interrupts.isOnServingThread)
+        let hand = interrupts.enter(ScriptedLane())
+        #expect(hand.thread == clinux_gettid())
+        #expect(interrupts.isOnServingThread)
+        #expect(try !started { interrupts.isOnServingThread }.value())
+        interrupts.leave(hand)
+        #expect(!interrupts.isOnServingThread)
+    }
+
     @Test func aDeferralThatComesTooLateSaysNothingOfTheNextRequest() {
         let hand = Hand(ScriptedLane())
         hand.take(2, .read)
