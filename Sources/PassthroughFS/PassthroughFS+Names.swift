@@ -73,8 +73,13 @@ extension PassthroughFS {
     }
 
     func entry(_ node: NodeID, _ status: stat, _ restrictions: MountRestrictions) -> Entry {
-        // Whether it may still be stored into is found out when its attributes alone are asked for.
-        let mayMove = inodes.mayBeStored(node) { true }
+        var (status, mayMove) = (status, inodes.mayBeStored(node) { true })
+        // It may be over with that: then what is answered is read after that was seen.
+        if mayMove, let inode = try? inodes.pin(node),
+            !inodes.mayBeStored(node, isWritten: { (try? SystemCall.isOpenForWriting(inode.descriptor)) ?? true }),
+            let now = try? SystemCall.status(of: inode.descriptor) {
+            (status, mayMove) = (now, false)
+        }
         return Entry(
             node: node, attributes: shown(status, restrictions), entryTimeout: nameTimeout, attributesTimeout: mayMove ? .zero : timeout)
     }
