@@ -39,6 +39,19 @@ extension BackingTable {
     func sentinel(of bucket: Bucket) -> LinkCell {
         let number = bucket.number
         guard number >= 256 else { return state.first.cell(number) }
+        // Nearly all are below one directory, whose way needs no loop.
+        guard number >= SentinelPath.firstBelowDirectory, number < SentinelPath.firstBelowTwo else {
+            return distantSentinel(number)
+        }
+        host.observe(.directory)
+        let segment = state.top(SentinelPath.directory(of: number)).filled.place((number &>> 9) & 511).filled
+        host.observe(.directory)
+        return segment.cell(number & 511)
+    }
+
+    /// The same for any number from 256 up.
+    @inlinable @inline(never)
+    func distantSentinel(_ number: UInt32) -> LinkCell {
         let path = SentinelPath(number: number)
         var segment = state.top(path.top).filled
         var storey = path.storeys

@@ -28,12 +28,12 @@ struct SentinelPath {
     @inlinable
     init(number: UInt32) {
         let level = 31 &- UInt32(truncatingIfNeeded: number.leadingZeroBitCount)
-        if number < 1024 {
+        if number < SentinelPath.firstBelowDirectory {
             top = level &- 8
             storeys = 0
             offset = number
-        } else if number < 1 &<< 21 {
-            top = 2 &+ (number &>> 18)
+        } else if number < SentinelPath.firstBelowTwo {
+            top = SentinelPath.directory(of: number)
             storeys = 1
             offset = number
         } else {
@@ -42,6 +42,14 @@ struct SentinelPath {
             offset = number &- (1 &<< level)
         }
     }
+
+    /// The first bucket on whose way there is a directory, and the first with more than one.
+    @inlinable static var firstBelowDirectory: UInt32 { 1024 }
+    @inlinable static var firstBelowTwo: UInt32 { 1 &<< 21 }
+
+    /// For the buckets between these two: the place of their directory.
+    @inlinable
+    static func directory(of number: UInt32) -> UInt32 { 2 &+ (number &>> 18) }
 
     /// How many directories there are below a place in the header, above the segment.
     @inlinable

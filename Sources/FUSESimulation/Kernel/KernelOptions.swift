@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 public import BackingTable
+import BackingTableHost
 public import FUSE
 public import SystemPackage
 
