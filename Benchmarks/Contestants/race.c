@@ -27,6 +27,7 @@ enum { SAMPLE = 2048, SURVIVES = 256, LAG = 16 };
 
 static const char *shape;
 static size_t count, maps, total;
+size_t expected_count;
 static uint64_t *ids, *shuffled;
 static struct entry *entries;
 
@@ -360,7 +361,7 @@ int main(int arguments, char **argument)
 		return 2;
 	}
 	shape = argument[2];
-	count = strtoul(argument[3], NULL, 10);
+	expected_count = count = strtoul(argument[3], NULL, 10);
 	rcu_register_thread();
 	prepare();
 	measure_clock();

@@ -27,6 +27,9 @@ extern const bool map_is_slow;
 /* The widest id that it takes, in bits. */
 extern const int map_id_bits;
 
+/* How many ids there will be: for a map that has to know. */
+extern size_t expected_count;
+
 void *map_new(void);
 /* Under that id, or, if it is 0, under the next of the map's counter. 0 if it is in. */
 int map_insert(void *map, struct entry *entry, uint64_t id);
