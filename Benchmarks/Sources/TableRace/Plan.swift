@@ -103,7 +103,7 @@ struct Plan {
 
     static let full = Plan(
         rows: [1, 256, 4096, 65_536, 1_048_576].flatMap { count in Shape.all.map { Row(shape: $0, count: count) } } + [survivors],
-        rounds: 7,
+        rounds: 5,
         worstRows: [Row(shape: .dense, count: 1_048_576), Row(shape: .random64, count: 1_048_576)],
         pairRows: [4096, 65_536, 1_048_576].flatMap { [Row(shape: .dense, count: $0), Row(shape: .random64, count: $0)] },
         countedRows: [Row(shape: .dense, count: 65_536), Row(shape: .random64, count: 65_536), Row(shape: .dense, count: 1_048_576)])
