@@ -58,6 +58,18 @@ import Testing
         }
     }
 
+    /// In a table that has fewer buckets than a group has ids, strides within the group spread too.
+    @Test(arguments: [4, 5, 6] as [UInt64])
+    func stridesWithinAGroupSpread(shift: UInt64) {
+        let seed = TableSeed(number: 14)
+        let count = UInt32(512 >> shift)
+        var held: [UInt32: Int] = [:]
+        for number in 0..<UInt64(count) {
+            held[Bucket(of: OrderKey(mixing: 0x1234_5600_0000 + number << shift, seed: seed), count: count).number, default: 0] += 1
+        }
+        #expect(held.values.max()! <= 2)
+    }
+
     /// Pairs that the one who knows the mixing but not the seed might choose, over many seeds: they meet in a bucket no more often
     /// than is proved.
     @Test func twoIDsRarelyMeetWhateverTheyAre() {
