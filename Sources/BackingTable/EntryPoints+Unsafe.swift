@@ -37,7 +37,8 @@ struct CHost: TableHost {
     func freeSegment(_ segment: SegmentPointer) {
         // Faults for a detector to find, in objects that are built to be found out.
         #if BACKING_TABLE_PLANT_LEAK
-        guard segment.cell(0).current() == .end else { return }
+        // By a word that is a sentinel in the first segment of all, whose lower half is not used.
+        guard segment.cell(256).current() == .end else { return }
         #endif
         unsafe hostFreeSegment(context, segment.address)
         #if BACKING_TABLE_PLANT_USE_AFTER_FREE
