@@ -113,7 +113,8 @@ bool fuse_backing_table_create(struct fuse_conn *fc)
 	}
 
 	backing_table_init(table->state, table->first,
-			   min_t(u32, limit, INT_MAX), get_random_u32());
+			   min_t(u32, limit, INT_MAX), get_random_u64(),
+			   get_random_u64());
 	/* Pairs with fuse_backing_table(): who sees the table sees it made. */
 	smp_store_release(&fc->backing_table, table);
 
@@ -192,6 +193,7 @@ int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map)
 	bool server_id = map->flags & FUSE_BACKING_FLAG_SERVER_ID;
 	struct fuse_backing *fb;
 	struct file *file;
+	u64 id = map->id;
 	int res;
 
 	pr_debug("%s: fd=%d flags=0x%x id=%llu\n", __func__, map->fd,
@@ -203,8 +205,8 @@ int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map)
 	if (map->flags & ~FUSE_BACKING_FLAG_SERVER_ID)
 		return -EINVAL;
 
-	/* OPEN replies carry 31 bits, so far */
-	if (server_id ? !map->id || map->id > INT_MAX : map->id)
+	/* The table takes 64 bits, OPEN replies carry 31 so far */
+	if (server_id ? !id || id > INT_MAX : id)
 		return -EINVAL;
 
 	file = fget_raw(map->fd);
@@ -220,16 +222,16 @@ int fuse_backing_open(struct fuse_conn *fc, struct fuse_backing_map *map)
 	if (!fb)
 		goto out_fput;
 
-	res = backing_table_insert(table->state, fc, &fb->entry, map->id);
+	res = backing_table_insert(table->state, fc, &fb->entry, &id);
 	if (res < 0) {
 		put_cred(fb->cred);
 		kfree(fb);
 		goto out_fput;
 	}
 
-	pr_debug("%s: fb=0x%p, id=%d\n", __func__, fb, res);
+	pr_debug("%s: id=%llu\n", __func__, id);
 
-	return res;
+	return id;
 
 out_fput:
 	fput(file);

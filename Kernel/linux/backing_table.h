@@ -18,27 +18,29 @@ struct fuse_backing_map;
  * struct backing_entry - what the table keeps in each backing
  * @next: link to what follows in the chain
  * @key: place in the chain, never changes while anybody can see the entry
- * @padding: unused
- * @count: references, one of them is the table's
  * @id: the id under which the entry is found, 0 once it was removed
+ * @count: references, one of them is the table's
+ * @padding: unused
  *
  * Written by Swift alone.
  */
 struct backing_entry {
 	unsigned long next;
-	u32 key;
-	u32 padding;
+	u64 key;
+	u64 id;
 	u32 count;
-	u32 id;
+	u32 padding;
 };
 
 /* What Swift does; @host is passed through to the functions below. */
 size_t backing_table_state_size(void);
-void backing_table_init(void *state, void *first, u32 limit, u32 seed);
+void backing_table_init(void *state, void *first, u32 limit, u64 seed,
+			u64 seed_too);
+/* Under *@id, or, if that is 0, under an id of 31 bits that is then there. */
 int backing_table_insert(void *state, void *host, struct backing_entry *entry,
-			 u64 wanted);
-struct backing_entry *backing_table_remove(void *state, void *host, u32 id);
-struct backing_entry *backing_table_lookup(void *state, void *host, u32 id);
+			 u64 *id);
+struct backing_entry *backing_table_remove(void *state, void *host, u64 id);
+struct backing_entry *backing_table_lookup(void *state, void *host, u64 id);
 /* Returns how many entries somebody still has a reference to. */
 u32 backing_table_dismantle(void *state, void *host);
 void backing_entry_put(void *host, struct backing_entry *entry);

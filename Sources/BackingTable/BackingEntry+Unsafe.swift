@@ -2,24 +2,24 @@
 
 public import Synchronization
 
-/// The part of an entry that the table reads and writes: 24 bytes at the start of the host's own structure.
+/// The part of an entry that the table reads and writes: 32 bytes at the start of the host's own structure.
 ///
 ///     struct backing_entry {
 ///             uintptr_t next;         /* 0: a link, see Link */
-///             uint32_t  key;          /* 8: place in the chain, never changes while anybody can see the entry */
-///             uint32_t  padding;      /* 12 */
-///             uint32_t  count;        /* 16: references; one of them is the table's */
-///             uint32_t  id;           /* 20: what the entry shows; 0: anonymous */
+///             uint64_t  key;          /* 8: place in the chain, never changes while anybody can see the entry */
+///             uint64_t  id;           /* 16: what the entry shows; 0: anonymous */
+///             uint32_t  count;        /* 24: references; one of them is the table's */
+///             uint32_t  padding;      /* 28 */
 ///     };
 ///
-/// With a file, its credentials and an RCU head of 16 bytes that makes 56.
+/// With a file, its credentials and an RCU head of 16 bytes that makes 64.
 @frozen
 public struct BackingEntry: ~Copyable {
     @usableFromInline let next: Atomic<UInt>
     @usableFromInline var key: OrderKey
-    @usableFromInline var padding: UInt32
+    @usableFromInline let id: Atomic<UInt64>
     @usableFromInline let count: Atomic<UInt32>
-    @usableFromInline let id: Atomic<UInt32>
+    @usableFromInline var padding: UInt32
 }
 
 /// A pointer to an entry.
@@ -32,7 +32,7 @@ public struct BackingEntry: ~Copyable {
 public struct EntryPointer: Equatable, @unchecked Sendable {
     @usableFromInline let pointer: UnsafeMutablePointer<BackingEntry>
 
-    /// - Parameter address: 24 bytes, aligned to 8, that stay allocated until the host was told to retire the entry and
+    /// - Parameter address: 32 bytes, aligned to 8, that stay allocated until the host was told to retire the entry and
     ///   its grace period is over. They need no initialisation.
     @inlinable
     @unsafe
@@ -57,10 +57,10 @@ public struct EntryPointer: Equatable, @unchecked Sendable {
     /// Acquiring, and stored releasing: who sees a number on one entry sees that the entry which had the number before
     /// is anonymous, so no two are ever seen with the same.
     @inlinable
-    public var id: EntryID? { EntryID(UInt64(shownID)) }
+    public var id: EntryID? { EntryID(shownID) }
 
     @inlinable
-    var shownID: UInt32 { unsafe pointer.pointee.id.load(ordering: .acquiring) }
+    var shownID: UInt64 { unsafe pointer.pointee.id.load(ordering: .acquiring) }
 
     #if BACKING_TABLE_PLANT_RACE
     /// Plain memory that the table leaves alone.

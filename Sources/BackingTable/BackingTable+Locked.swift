@@ -59,11 +59,13 @@ extension BackingTable {
     /// The cell after which a key belongs, and the entry that has the key, if there is one (the cell links to it).
     @inlinable
     func find(_ key: OrderKey, bucketCount: UInt32) -> (cell: LinkCell, entry: EntryPointer?) {
-        var cell = sentinel(of: BucketKey(of: key, count: bucketCount))
+        var cell = sentinel(of: Bucket(of: key, count: bucketCount))
         // A sentinel or the end of the chain: the bucket ends here, for nobody adds one while we hold the lock.
         while let entry = cell.current().entry {
             host.visit(entry)
-            guard entry.key < key else { return (cell, entry.key == key ? entry : nil) }
+            let found = entry.key
+            if found == key { return (cell, entry) }
+            guard found < key else { return (cell, nil) }
             cell = entry.next
         }
         return (cell, nil)
@@ -72,13 +74,13 @@ extension BackingTable {
     /// Cuts a bucket in two. The memory for it is there.
     @inlinable
     func addBucket(number: UInt32) {
-        let bucket = BucketKey(number: number)
+        let bucket = Bucket(number: number)
         let added = sentinel(of: bucket)
         var cell = sentinel(of: bucket.parent)
         while let entry = cell.current().entry {
             host.visit(entry)
             // A sentinel comes before the entry with the same key.
-            guard entry.key.bits < bucket.bits else { break }
+            if bucket <= entry.key { break }
             cell = entry.next
         }
         host.observe(.access)
@@ -93,9 +95,10 @@ extension BackingTable {
     /// one may be, if a directory is.
     @inlinable
     func hasRoom(forBucket number: UInt32, spare: inout SegmentPointer?) -> Bool {
-        guard number >= 256 else { return true }
+        // The one before it lies in the same segment, for 511 of 512.
+        guard number >= 256, SentinelPath.beginsSegment(number) else { return true }
         let path = SentinelPath(number: number)
-        var place = state.top(ofLevel: path.level)
+        var place = state.top(path.top)
         var storey = path.storeys
         while true {
             host.observe(.directory)

@@ -6,7 +6,7 @@ extension BackingTable {
     public func lookupInSection(_ id: EntryID) -> EntryPointer? {
         let key = OrderKey(id, seed: state.seed)
         host.observe(.access)
-        let start = BucketKey(of: key, count: state.bucketCount)
+        let start = Bucket(of: key, count: state.bucketCount)
         var cell = sentinel(of: start)
         while true {
             host.observe(.access)
@@ -20,11 +20,12 @@ extension BackingTable {
             }
             guard let entry = link.entry else { return nil }
             host.visit(entry)
-            if entry.key < key {
+            let found = entry.key
+            guard found == key else {
+                guard found < key else { return nil }
                 cell = entry.next
                 continue
             }
-            guard entry.key == key else { return nil }
             // The entry of this id, but it may have been removed while this lookup was on its way.
             host.observe(.access)
             guard entry.shownID == id.rawValue else { return nil }
@@ -35,11 +36,24 @@ extension BackingTable {
 
     /// Where the sentinel of a bucket lies that has been added.
     @inlinable
-    func sentinel(of bucket: BucketKey) -> LinkCell {
+    func sentinel(of bucket: Bucket) -> LinkCell {
         let number = bucket.number
         guard number >= 256 else { return state.first.cell(number) }
+        // Nearly all are below one directory, whose way needs no loop.
+        guard number >= SentinelPath.firstBelowDirectory, number < SentinelPath.firstBelowTwo else {
+            return distantSentinel(number)
+        }
+        host.observe(.directory)
+        let segment = state.top(SentinelPath.directory(of: number)).filled.place((number &>> 9) & 511).filled
+        host.observe(.directory)
+        return segment.cell(number & 511)
+    }
+
+    /// The same for any number from 256 up.
+    @inlinable @inline(never)
+    func distantSentinel(_ number: UInt32) -> LinkCell {
         let path = SentinelPath(number: number)
-        var segment = state.top(ofLevel: path.level).filled
+        var segment = state.top(path.top).filled
         var storey = path.storeys
         while storey > 0 {
             host.observe(.directory)

@@ -134,11 +134,11 @@ public struct BackingTable<Host: TableHost> {
         }
         state.first.cell(0).prepare(.end)
         state.setLiveCount(0)
-        for level: UInt32 in 8..<31 {
-            let top = state.top(ofLevel: level)
+        for number: UInt32 in 0..<SentinelPath.topCount {
+            let top = state.top(number)
             guard let segment = top.segment else { continue }
             top.segment = nil
-            free(segment, storeys: SentinelPath(number: 1 &<< level).storeys)
+            free(segment, storeys: SentinelPath.storeys(ofTop: number))
         }
         return owned
     }

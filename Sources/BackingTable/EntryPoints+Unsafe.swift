@@ -37,7 +37,8 @@ struct CHost: TableHost {
     func freeSegment(_ segment: SegmentPointer) {
         // Faults for a detector to find, in objects that are built to be found out.
         #if BACKING_TABLE_PLANT_LEAK
-        guard segment.cell(0).current() == .end else { return }
+        // By a word that is a sentinel in the first segment of all, whose lower half is not used.
+        guard segment.cell(256).current() == .end else { return }
         #endif
         unsafe hostFreeSegment(context, segment.address)
         #if BACKING_TABLE_PLANT_USE_AFTER_FREE
@@ -60,52 +61,50 @@ private func table(_ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRaw
 @c(backing_table_state_size)
 public func backingTableStateSize() -> Int { TableStatePointer.byteCount }
 
-/// Makes a table in `state`, of a header's size, with the 2048 zeroed bytes at `first`. `limit`: at most INT32_MAX.
+/// Makes a table in `state`, of a header's size, with the 2048 zeroed bytes at `first`. `limit`: at most INT32_MAX. The
+/// seed is 128 random bits, in two words.
 @c(backing_table_init)
 public func backingTableInitialize(
-    _ state: UnsafeMutableRawPointer, _ first: UnsafeMutableRawPointer, _ limit: UInt32, _ seed: UInt32
+    _ state: UnsafeMutableRawPointer, _ first: UnsafeMutableRawPointer, _ limit: UInt32, _ seed: UInt64, _ seedToo: UInt64
 ) {
-    unsafe TableStatePointer(state).initialize(first: SegmentPointer(first), limit: limit, seed: seed)
+    unsafe TableStatePointer(state).initialize(
+        first: SegmentPointer(first), limit: limit, seed: TableSeed(seed, seedToo))
 }
 
-/// Inserts an entry: under the id `wanted`, or under one of the table's if that is 0. Its id, or -EINVAL, -ENOMEM,
-/// -ENOSPC, -EEXIST, -EAGAIN. May sleep.
+/// Inserts an entry: under the id in `id`, or under one of the table's (1 to INT32_MAX) if that is 0, which is then in `id`.
+/// 0, or -ENOMEM, -ENOSPC, -EEXIST, -EAGAIN. May sleep.
 @c(backing_table_insert)
 public func backingTableInsert(
     _ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRawPointer, _ entry: UnsafeMutableRawPointer,
-    _ wanted: UInt64
+    _ id: UnsafeMutablePointer<UInt64>
 ) -> Int32 {
-    let choice: IDChoice
-    if wanted == 0 {
-        choice = .next
-    } else {
-        guard let id = EntryID(wanted) else { return -22 }
-        choice = .server(id)
-    }
-    return switch unsafe table(state, context).insert(EntryPointer(entry), as: choice) {
-    case .inserted(let id): Int32(truncatingIfNeeded: id.rawValue)
-    case .needsMemory: -12
-    case .full: -28
-    case .exists: -17
-    case .again: -11
+    let choice: IDChoice = if let wanted = unsafe EntryID(id.pointee) { .server(wanted) } else { .next }
+    switch unsafe table(state, context).insert(EntryPointer(entry), as: choice) {
+    case .inserted(let given):
+        unsafe id.pointee = given.rawValue
+        return 0
+    case .needsMemory: return -12
+    case .full: return -28
+    case .exists: return -17
+    case .again: return -11
     }
 }
 
 /// Removes an id. The entry, with the table's reference now the caller's, or NULL.
 @c(backing_table_remove)
 public func backingTableRemove(
-    _ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRawPointer, _ id: UInt32
+    _ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRawPointer, _ id: UInt64
 ) -> UnsafeMutableRawPointer? {
-    guard let id = EntryID(UInt64(id)) else { return nil }
+    guard let id = EntryID(id) else { return nil }
     return unsafe table(state, context).remove(id)?.address
 }
 
 /// The entry of an id, with a reference, or NULL. Call it between `rcu_read_lock` and `rcu_read_unlock`.
 @c(backing_table_lookup)
 public func backingTableLookup(
-    _ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRawPointer, _ id: UInt32
+    _ state: UnsafeMutableRawPointer, _ context: UnsafeMutableRawPointer, _ id: UInt64
 ) -> UnsafeMutableRawPointer? {
-    guard let id = EntryID(UInt64(id)) else { return nil }
+    guard let id = EntryID(id) else { return nil }
     let found = unsafe table(state, context).lookupInSection(id)
     #if BACKING_TABLE_PLANT_RACE
     // Another such fault: plain memory, written without the lock; often, since a sanitizer looks at one access in

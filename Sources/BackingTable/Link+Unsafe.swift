@@ -4,8 +4,8 @@ public import Synchronization
 
 /// What a chain's cell holds: the way to the next entry, or the next bucket's sentinel, or nothing.
 ///
-/// An entry's address is even. A sentinel is not pointed to but named: its key with bit 0 set (no sentinel's key has
-/// that bit). So who comes to the end of a bucket knows it without reading another line of memory, a sentinel needs no
+/// An entry's address is even. A sentinel is not pointed to but named: its bucket's number, moved up by one bit, with bit 0
+/// set. So who comes to the end of a bucket knows it without reading another line of memory, a sentinel needs no
 /// more room than the cell that it is, and the one word is read and written atomically.
 @frozen
 @usableFromInline
@@ -21,7 +21,7 @@ struct Link: Equatable {
     init(to entry: EntryPointer) { word = entry.number }
 
     @inlinable
-    init(to sentinel: BucketKey) { word = UInt(sentinel.bits | 1) }
+    init(to sentinel: Bucket) { word = (UInt(sentinel.number) &<< 1) | 1 }
 
     @inlinable
     var entry: EntryPointer? {
@@ -32,9 +32,9 @@ struct Link: Equatable {
     }
 
     @inlinable
-    var sentinel: BucketKey? {
+    var sentinel: Bucket? {
         guard word & 1 == 1 else { return nil }
-        return BucketKey(bits: UInt32(truncatingIfNeeded: word) & 0xFFFF_FFFE)
+        return Bucket(number: UInt32(truncatingIfNeeded: word &>> 1))
     }
 }
 

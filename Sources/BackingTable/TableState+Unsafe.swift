@@ -2,8 +2,8 @@
 
 public import Synchronization
 
-/// The header of a table, as far as it is one structure. 23 words follow it: for each level of buckets from 8 up, the
-/// place of the segment at the top of that level's directory.
+/// The header of a table, as far as it is one structure. `SentinelPath.topCount` words follow it: the places of the segments
+/// at the tops of the directories.
 @frozen
 @usableFromInline
 struct TableState: ~Copyable {
@@ -13,12 +13,12 @@ struct TableState: ~Copyable {
     @usableFromInline var liveCount: UInt32
     @usableFromInline var candidate: EntryID
     @usableFromInline var limit: UInt32
-    @usableFromInline let seed: UInt32
-    /// The 256 sentinels of the levels below 8.
+    @usableFromInline let seed: TableSeed
+    /// The first 256 sentinels.
     @usableFromInline let first: SegmentPointer
 
     @inlinable
-    init(first: SegmentPointer, candidate: EntryID, limit: UInt32, seed: UInt32) {
+    init(first: SegmentPointer, candidate: EntryID, limit: UInt32, seed: TableSeed) {
         bucketCount = Atomic(1)
         liveCount = 0
         self.candidate = candidate
@@ -33,8 +33,8 @@ struct TableState: ~Copyable {
 @safe
 public struct TableStatePointer: @unchecked Sendable {
     /// The size of a header.
-    @inlinable public static var byteCount: Int { directoryOffset + 23 * 8 }
-    @inlinable static var directoryOffset: Int { 32 }
+    @inlinable public static var byteCount: Int { directoryOffset + Int(SentinelPath.topCount) * 8 }
+    @inlinable static var directoryOffset: Int { 56 }
 
     @usableFromInline let pointer: UnsafeMutablePointer<TableState>
 
@@ -55,13 +55,13 @@ public struct TableStatePointer: @unchecked Sendable {
     ///   - first: the table's first 2 KiB, zeroed. Whoever made the table takes it back after `dismantle`.
     ///   - candidate: where the counter begins.
     ///   - limit: how many ids may be live at once.
-    ///   - seed: see `OrderKey`.
+    ///   - seed: a number that nobody who chooses ids knows, see `OrderKey`.
     @inlinable
     public func initialize(
-        first: SegmentPointer, candidate: EntryID = .first, limit: UInt32 = 0x7FFF_FFFF, seed: UInt32 = 0
+        first: SegmentPointer, candidate: EntryID = .first, limit: UInt32 = 0x7FFF_FFFF, seed: TableSeed
     ) {
         unsafe pointer.initialize(to: TableState(first: first, candidate: candidate, limit: limit, seed: seed))
-        for level: UInt32 in 8..<31 { top(ofLevel: level).segment = nil }
+        for number: UInt32 in 0..<SentinelPath.topCount { top(number).segment = nil }
     }
 
     // Every `unsafe` below reads or writes a field of a header that is allocated, by the promise of `init`. The plain
@@ -106,46 +106,15 @@ public struct TableStatePointer: @unchecked Sendable {
     }
 
     @inlinable
-    var seed: UInt32 { unsafe pointer.pointee.seed }
+    var seed: TableSeed { unsafe pointer.pointee.seed }
 
     @inlinable
     var first: SegmentPointer { unsafe pointer.pointee.first }
 
-    /// The place of the segment at the top of a level's directory. `level` is 8 to 30.
+    /// The place of the segment at the top of a directory. `number` is below `SentinelPath.topCount`.
     @inlinable
-    func top(ofLevel level: UInt32) -> SegmentPlace {
-        let offset = TableStatePointer.directoryOffset &+ Int(truncatingIfNeeded: level &- 8) &* 8
+    func top(_ number: UInt32) -> SegmentPlace {
+        let offset = TableStatePointer.directoryOffset &+ Int(truncatingIfNeeded: number) &* 8
         return unsafe SegmentPlace((address + offset).assumingMemoryBound(to: Atomic<UInt>.self))
     }
-}
-
-/// Where a bucket's sentinel lies: level k has the buckets 2^k ..< 2^(k+1), 512 of them in a segment, and a directory of
-/// its own above these segments, 512 to one, as many storeys as it takes.
-///
-/// Every level begins its own directory so that none ever moves or grows upwards: a place is filled once, and a lookup
-/// needs no more than the bucket's number to find its way.
-@frozen
-@usableFromInline
-struct SentinelPath {
-    @usableFromInline let level: UInt32
-    @usableFromInline let offset: UInt32
-
-    /// - Parameter number: 256 or more; those below are in the table's first segment.
-    @inlinable
-    init(number: UInt32) {
-        level = 31 &- UInt32(truncatingIfNeeded: number.leadingZeroBitCount)
-        offset = number &- (1 &<< level)
-    }
-
-    /// How many directories lie between the header and the segment.
-    @inlinable
-    var storeys: UInt32 { level < 10 ? 0 : level < 19 ? 1 : level < 28 ? 2 : 3 }
-
-    /// The way to take in the directory with this many storeys below it, itself included.
-    @inlinable
-    func turn(at storey: UInt32) -> UInt32 { (offset &>> (9 &* storey)) & 511 }
-
-    /// Which of the segment's words it is.
-    @inlinable
-    var word: UInt32 { offset & 511 }
 }

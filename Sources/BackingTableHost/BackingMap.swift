@@ -24,7 +24,7 @@ public final class BackingMap<Payload: ~Copyable & Sendable>: Sendable {
             throw .noMemory
         }
         block.state.initialize(
-            first: block.first, candidate: configuration.firstID, limit: min(configuration.limit, EntryID.max.rawValue),
+            first: block.first, candidate: configuration.firstID, limit: min(configuration.limit, MapConfiguration.maximumLimit),
             seed: configuration.seed)
         table = BackingTable(state: block.state, host: host)
         first = block.first
@@ -149,9 +149,12 @@ public final class BackingMap<Payload: ~Copyable & Sendable>: Sendable {
 /// How a map behaves.
 public struct MapConfiguration: Sendable {
     /// How many ids may be live at once; INT32_MAX at most.
-    public var limit: UInt32 = EntryID.max.rawValue
+    public var limit = MapConfiguration.maximumLimit
 
-    /// Where the counter begins.
+    /// INT32_MAX: there may be that many of the ids that the counter gives out, and buckets are numbered in 31 bits.
+    public static var maximumLimit: UInt32 { 0x7FFF_FFFF }
+
+    /// Where the counter begins. It goes on to INT32_MAX, and then from 1.
     public var firstID: EntryID = .first
 
     /// How much garbage there may be before insertions are refused (`.noMemory`), in entries.
@@ -160,8 +163,8 @@ public struct MapConfiguration: Sendable {
     /// and remove this many entries. Neither they nor removals, lookups and references ever wait for it.
     public var maximumGarbage = 1 << 20
 
-    /// Mixed into where entries are put, so that nobody can choose ids that collide.
-    public var seed = UInt32.random(in: .min ... .max)
+    /// Decides where entries are put. Drawn for each map, so that nobody can choose ids that collide.
+    public var seed = TableSeed(.random(in: .min ... .max), .random(in: .min ... .max))
 
     package var memory = MapMemory.system
 

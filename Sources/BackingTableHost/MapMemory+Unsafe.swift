@@ -40,7 +40,7 @@ package struct MapMemory: Sendable {
 struct Node {
     let address: UnsafeMutableRawPointer
 
-    static var linkOffset: Int { 24 }
+    static var linkOffset: Int { 32 }
 
     /// Where the payload is, and how much memory there is in all. Alignments above 16 are not `calloc`'s to give.
     @usableFromInline

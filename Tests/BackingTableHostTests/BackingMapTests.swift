@@ -140,13 +140,13 @@ import Testing
 
     @Test func wrapAndFull() throws {
         var configuration = MapConfiguration()
-        configuration.firstID = .max
+        configuration.firstID = .maxNarrow
         let map = try BackingMap<Int>(configuration)
-        #expect(try map.insert(1) == .max)
+        #expect(try map.insert(1) == .maxNarrow)
         #expect(try map.insert(2) == 1)
         map.set(limit: 2)
         #expect(throws: InsertionRefusal.full) { try map.insert(3) }
-        map.set(limit: 3, candidate: .max)
+        map.set(limit: 3, candidate: .maxNarrow)
         #expect(throws: InsertionRefusal.again) { try map.insert(3) }
         #expect(throws: InsertionRefusal.again) { try map.insert(3) }
         #expect(try map.insert(3) == 2)

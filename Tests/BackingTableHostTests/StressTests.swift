@@ -89,6 +89,6 @@ struct StressTests {
         let all = ids.withLock { $0 }
         #expect(Set(all).count == all.count)
         #expect(all.count == map.count)
-        #expect(all.map(\.rawValue).max() == UInt32(all.count), "one after the other, from 1")
+        #expect(all.map(\.rawValue).max() == UInt64(all.count), "one after the other, from 1")
     }
 }

@@ -31,8 +31,8 @@ import Testing
 
     @Test func theCounterCanBeSet() {
         let table = TestTable(capacity: 2)
-        table.table.state.candidate = .max
-        #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(.max))
+        table.table.state.candidate = .maxNarrow
+        #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(.maxNarrow))
         #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(1))
     }
 
@@ -52,8 +52,8 @@ import Testing
     }
 
     @Test func aLiveCandidateAtTheWrapIsOneProbeToo() {
-        let table = TestTable(capacity: 16, candidate: .max)
-        #expect(table.table.insert(table.makeEntry(), as: .server(.max)) == .inserted(.max))
+        let table = TestTable(capacity: 16, candidate: .maxNarrow)
+        #expect(table.table.insert(table.makeEntry(), as: .server(.maxNarrow)) == .inserted(.maxNarrow))
         #expect(table.table.insert(table.makeEntry(), as: .next) == .again)
         #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(1))
     }
@@ -91,10 +91,33 @@ import Testing
         table.table.release(first)
     }
 
-    @Test func idsAre1ToInt32Max() {
-        // By their type, since a literal would be taken for an id that is known to be one.
-        let numbers: [UInt64] = [0, 1, 0x7FFF_FFFF, 0x8000_0000, 1 << 32, (1 << 32) + 1, .max]
-        #expect(numbers.map { EntryID($0) } == [nil, .first, .max, nil, nil, nil, nil])
+    /// By their type, since a literal would be taken for an id that is known to be one.
+    static let numbers: [UInt64] = [0, 1, 0x7FFF_FFFF, 0x8000_0000, 1 << 32, (1 << 32) + 1, .max]
+
+    @Test func narrowIDsAre1ToInt32Max() {
+        #expect(Self.numbers.map { EntryID(narrow: $0) } == [nil, .first, .maxNarrow, nil, nil, nil, nil])
+    }
+
+    @Test func idsAreAnyOf64BitsBut0() {
+        #expect(Self.numbers.map { EntryID($0)?.rawValue ?? 0 } == Self.numbers)
+        let table = TestTable(capacity: Self.numbers.count)
+        for id in Self.numbers.compactMap({ EntryID($0) }) {
+            #expect(table.table.insert(table.makeEntry(), as: .server(id)) == .inserted(id))
+            #expect(table.table.lookup(id)?.id == id)
+        }
+        // They are told apart by their upper halves.
+        #expect(table.table.lookup(0x1_7FFF_FFFF) == nil)
+        #expect(table.table.remove(0x1_0000_0001)?.id == nil)
+        #expect(table.table.lookup(0x1_0000_0001) == nil)
+        #expect(table.table.lookup(1)?.id == 1)
+        #expect(table.table.state.candidate == 1, "the counter is not the server's")
+    }
+
+    /// The counter is there for dialects of 32 bits: whatever it was set to, it goes on from 1.
+    @Test func theCounterHandsOutNoWideIDs() {
+        let table = TestTable(capacity: 2, candidate: 0x8000_0000)
+        table.table.state.skipCandidate()
+        #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(1))
     }
 
     @Test func bothWaysOfChoosingInOneTable() {

@@ -88,7 +88,7 @@ final class TestTable {
     // Safe, all below: the memory is of the sizes that the table asks for, and freed when nobody uses it.
 
     init(
-        capacity: Int, candidate: EntryID = .first, limit: UInt32 = EntryID.max.rawValue, seed: UInt32 = 0
+        capacity: Int, candidate: EntryID = .first, limit: UInt32 = 0x7FFF_FFFF, seed: TableSeed = TableSeed(number: 0)
     ) {
         unsafe first = calloc(1, SegmentPointer.firstByteCount)
         // Not zeroed, since a header need not be.

@@ -56,7 +56,7 @@ struct History {
         switch action {
         case .insert(let wanted, let entry):
             let id = wanted ?? candidate
-            if wanted == nil { candidate = EntryID(UInt64(candidate.rawValue) + 1)! }
+            if wanted == nil { candidate = EntryID(candidate.rawValue + 1)! }
             guard live[id] == nil else { return wanted == nil ? .again : .exists }
             live[id] = entry
             return .inserted(id)

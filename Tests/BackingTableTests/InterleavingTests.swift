@@ -22,20 +22,15 @@ struct InterleavingTests {
         case show
     }
 
-    /// With this seed 0 has a key above all that are used here, so that an anonymous entry whose place were told by
-    /// its shown id would seem to be behind them.
-    static let seed: UInt32 = {
-        var generator = SplitMix(state: 3)
-        while true {
-            let seed = UInt32(truncatingIfNeeded: generator.next())
-            if OrderKey(mixing: 0, seed: seed).bits >= 0xFFF0_0000 { return seed }
-        }
-    }()
+    static let seed = TableSeed(number: 3)
 
-    /// Ids whose keys lie in a range, in the order of their keys.
-    static func ids(_ count: Int, from low: UInt32, below high: UInt32) -> [EntryID] {
+    /// Where a key stands in the chain, of 2^64 places.
+    static func position(_ id: EntryID) -> UInt64 { OrderKey(id, seed: seed).position }
+
+    /// Ids whose keys lie in a part of the chain, told in sixteenths of it, in the order of their keys.
+    static func ids(_ count: Int, from low: UInt64, below high: UInt64) -> [EntryID] {
         (1...).lazy.map { EntryID($0)! }
-            .filter { (low..<high).contains(OrderKey($0, seed: seed).bits) }
+            .filter { (low..<high).contains(position($0) >> 60) }
             .prefix(count).sorted { OrderKey($0, seed: seed) < OrderKey($1, seed: seed) }
     }
 
@@ -164,7 +159,7 @@ struct InterleavingTests {
 
     /// A reader on its way stands on an entry that is removed, and others before and behind it.
     @Test func aLookupThatStandsOnWhatIsRemoved() {
-        let ids = Self.ids(3, from: 0, below: 0x1000_0000)
+        let ids = Self.ids(3, from: 0, below: 1)
         for removals in [[0], [1], [0, 1], [1, 0]] {
             Self.explore(
                 "lookup behind removals \(removals)", initial: ids,
@@ -177,7 +172,7 @@ struct InterleavingTests {
 
     @Test func aLookupAndTheInsertionOfTheSame() {
         Self.explore("lookup, insertion", threads: [[.lookup(5), .lookup(5)], [.insert(5)]])
-        let ids = Self.ids(3, from: 0, below: 0x1000_0000)
+        let ids = Self.ids(3, from: 0, below: 1)
         Self.explore(
             "lookups beside an insertion between them", initial: [ids[0], ids[2]],
             threads: [[.open(ids[1]), .open(ids[2])], [.insert(ids[1])]])
@@ -193,8 +188,8 @@ struct InterleavingTests {
 
     /// Entries lie before and behind the middle, where the bucket that holds them all is cut.
     @Test func lookupsWhileABucketIsCut() {
-        let low = Self.ids(1, from: 0x1000_0000, below: 0x7000_0000)
-        let high = Self.ids(2, from: 0x9000_0000, below: 0xF000_0000)
+        let low = Self.ids(1, from: 1, below: 7)
+        let high = Self.ids(2, from: 9, below: 15)
         Self.explore("lookup behind the cut", initial: [high[0]], threads: [[.lookup(high[0])], [.insert(low[0])]])
         Self.explore("lookup before the cut", initial: [low[0]], threads: [[.open(low[0])], [.insert(high[0])]])
         Self.explore(

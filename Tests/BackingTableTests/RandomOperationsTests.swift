@@ -15,7 +15,7 @@ import Testing
         while done < operations {
             let steps = Self.makeCase(using: &generator)
             done += steps.count
-            let tableSeed = UInt32(truncatingIfNeeded: generator.next())
+            let tableSeed = generator.next()
             guard let failure = Self.failure(of: steps, seed: tableSeed) else { continue }
             let shortest = shrink(steps) { Self.failure(of: $0, seed: tableSeed) != nil }
             Issue.record(
@@ -29,8 +29,8 @@ import Testing
         #expect(done >= operations)
     }
 
-    static func failure(of steps: [Operation], seed: UInt32) -> String? {
-        var both = SideBySide(capacity: steps.count, limit: EntryID.max.rawValue, seed: seed)
+    static func failure(of steps: [Operation], seed: UInt64) -> String? {
+        var both = SideBySide(capacity: steps.count, limit: 0x7FFF_FFFF, seed: TableSeed(number: seed))
         for (index, step) in steps.enumerated() {
             if let difference = both.perform(step) { return "step \(index), \(step): \(difference)" }
         }
@@ -39,7 +39,7 @@ import Testing
 
     /// Few ids that collide all the time, or many that make the table grow; short and long.
     static func makeCase(using generator: inout SplitMix) -> [Operation] {
-        let space = [4, 40, 700, 5000, 0x7FFF_FFFF].randomElement(using: &generator)!
+        let space: UInt64 = [4, 40, 700, 5000, 0x7FFF_FFFF, .max].randomElement(using: &generator)!
         let length = [20, 200, 4000].randomElement(using: &generator)!
         // Out of 100; the rest are lookups.
         let inserts = [20, 35, 60].randomElement(using: &generator)!
@@ -48,7 +48,7 @@ import Testing
         func id() -> EntryID {
             // From a large space, mostly one that has been used.
             if space > 5000, Int.random(in: 0..<4, using: &generator) > 0 { return used.randomElement(using: &generator)! }
-            let id = EntryID(UInt64.random(in: 1...UInt64(space), using: &generator))!
+            let id = EntryID(UInt64.random(in: 1...space, using: &generator))!
             if used.count < 2000 { used.append(id) }
             return id
         }
@@ -60,7 +60,7 @@ import Testing
             case 0: return .setCandidate(EntryID(UInt64(0x7FFF_FFFF - Int.random(in: 0..<4, using: &generator)))!)
             case 1: return .setCandidate(id())
             case 2: return .setLimit(UInt32.random(in: 0...8, using: &generator))
-            case 3...5: return .setLimit(EntryID.max.rawValue)
+            case 3...5: return .setLimit(0x7FFF_FFFF)
             case 6: return .setMemory(false)
             case 7...9: return .setMemory(true)
             case 10..<60: return .open(id())
@@ -88,7 +88,7 @@ import Testing
     @Test func aTableThatDiffersFailsAndShrinks() {
         let steps: [Operation] = [.insertNext, .insertServer(9), .lookup(9), .remove(1), .insertNext, .remove(2), .lookup(9)]
         func fails(_ steps: [Operation]) -> Bool {
-            var both = SideBySide(capacity: 10, limit: 100, seed: 0)
+            var both = SideBySide(capacity: 10, limit: 100, seed: TableSeed(number: 0))
             for step in steps {
                 if both.perform(step) != nil { return true }
                 // Behind the model's back.

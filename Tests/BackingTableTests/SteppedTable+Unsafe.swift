@@ -38,13 +38,13 @@ final class SteppedTable: @unchecked Sendable {
     private let state: TableStatePointer
 
     static let capacity = 16
-    static let firstOffset = capacity * 32
+    static let firstOffset = capacity * MemoryLayout<BackingEntry>.stride
     static let stateOffset = firstOffset + SegmentPointer.firstByteCount
 
     // Safe, all below: one block with room for all, freed when the threads are through with it; one thread at a time.
 
     /// - Parameter locksAreSteps: whether it matters who takes the lock when, which it does to other writers alone.
-    init(interleaver: Interleaver, seed: UInt32, locksAreSteps: Bool) {
+    init(interleaver: Interleaver, seed: TableSeed, locksAreSteps: Bool) {
         self.interleaver = interleaver
         self.locksAreSteps = locksAreSteps
         unsafe memory = calloc(1, SteppedTable.stateOffset + TableStatePointer.byteCount)
@@ -70,10 +70,10 @@ final class SteppedTable: @unchecked Sendable {
     private static let poisonByte: Int32 = 0x5A
 
     /// Whether an entry holds nothing that the table has put there.
-    func isPoisoned(_ entry: EntryPointer) -> Bool { entry.shownID == 0x5A5A_5A5A }
+    func isPoisoned(_ entry: EntryPointer) -> Bool { entry.shownID == 0x5A5A_5A5A_5A5A_5A5A }
 
     func makeEntry() -> Int {
-        unsafe entries.append(EntryPointer(memory + entries.count * 32))
+        unsafe entries.append(EntryPointer(memory + entries.count * MemoryLayout<BackingEntry>.stride))
         poison(entries.last!)
         return entries.count - 1
     }

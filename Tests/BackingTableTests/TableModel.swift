@@ -60,7 +60,7 @@ struct TableModel {
             guard live[id] == nil else { return (.exists, nil) }
         } else {
             id = EntryID(candidate)!
-            candidate = candidate == 0x7FFF_FFFF ? 1 : candidate + 1
+            candidate = candidate >= 0x7FFF_FFFF ? 1 : candidate + 1
             guard live[id] == nil else { return (.again, nil) }
         }
         backings[made] = Backing(id: id)
@@ -107,7 +107,7 @@ struct SideBySide {
     /// The entries of the model's backings.
     private var entries: [EntryPointer] = []
 
-    init(capacity: Int, limit: UInt32, seed: UInt32) {
+    init(capacity: Int, limit: UInt32, seed: TableSeed) {
         table = TestTable(capacity: capacity, limit: limit, seed: seed)
         model = TableModel(limit: limit)
     }
@@ -139,7 +139,7 @@ struct SideBySide {
             table.table.release(entries[number])
         case .setCandidate(let id):
             table.table.state.candidate = id
-            model.candidate = UInt64(id.rawValue)
+            model.candidate = id.rawValue
         case .setLimit(let limit):
             table.table.state.limit = limit
             model.limit = limit

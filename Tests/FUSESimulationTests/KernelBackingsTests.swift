@@ -13,7 +13,7 @@ import Testing
     static let kernels: [BackingKernel] = [.allocatesIDs, .takesServerIDs]
     let files = TestFiles()
 
-    func make(_ kernel: BackingKernel, firstID: EntryID = .first, limit: UInt32 = EntryID.max.rawValue) -> KernelBackings {
+    func make(_ kernel: BackingKernel, firstID: EntryID = .first, limit: UInt32 = MapConfiguration.maximumLimit) -> KernelBackings {
         let backings = KernelBackings(kernel)
         #expect(backings.negotiatePassthrough(firstID: firstID, limit: limit))
         return backings
@@ -43,9 +43,9 @@ import Testing
         backings.faults.isPrivileged = false
         #expect(throws: Errno.notPermitted) { try backings.open(BackingOpenRequest(descriptor: -1, flags: 99)) }
         #expect(throws: Errno.notPermitted) { try backings.close(0) }
-        #expect(throws: Errno.notPermitted) { try backings.close(id.rawValue) }
+        #expect(throws: Errno.notPermitted) { try backings.close(UInt32(id.rawValue)) }
         backings.faults.isPrivileged = true
-        #expect(throws: Never.self) { try backings.close(id.rawValue) }
+        #expect(throws: Never.self) { try backings.close(UInt32(id.rawValue)) }
     }
 
     // MARK: EINVAL for the request
@@ -86,7 +86,7 @@ import Testing
             }
         }
         #expect(try backings.open(request(id: 1)) == 1)
-        #expect(try backings.open(request(id: 0x7FFF_FFFF)) == .max)
+        #expect(try backings.open(request(id: 0x7FFF_FFFF)) == .maxNarrow)
     }
 
     // MARK: The descriptor
@@ -183,15 +183,15 @@ import Testing
     }
 
     @Test func aLiveCandidateIsTriedOnceAndTheCounterSteps() throws {
-        let backings = make(.takesServerIDs, firstID: .max)
+        let backings = make(.takesServerIDs, firstID: .maxNarrow)
         for id: UInt64 in [0x7FFF_FFFF, 1, 2] { _ = try backings.open(request(id: id)) }
         for _ in 0..<3 { #expect(throws: Errno.resourceTemporarilyUnavailable) { try backings.open(request()) } }
         #expect(try backings.open(request()) == 3)
     }
 
     @Test func aKernelWithoutServerIDsGoesOnToTheNextFreeID() throws {
-        let backings = make(.allocatesIDs, firstID: .max)
-        #expect(try backings.open(request()) == .max)
+        let backings = make(.allocatesIDs, firstID: .maxNarrow)
+        #expect(try backings.open(request()) == .maxNarrow)
         #expect(try backings.open(request()) == 1)
         try backings.close(1)
         #expect(try backings.open(request()) == 2, "cyclic")
@@ -227,8 +227,8 @@ import Testing
         }
         #expect(throws: Errno.noSuchFileOrDirectory) { try backings.close(1) }
         let id = try backings.open(request())
-        #expect(throws: Never.self) { try backings.close(id.rawValue) }
-        #expect(throws: Errno.noSuchFileOrDirectory) { try backings.close(id.rawValue) }
+        #expect(throws: Never.self) { try backings.close(UInt32(id.rawValue)) }
+        #expect(throws: Errno.noSuchFileOrDirectory) { try backings.close(UInt32(id.rawValue)) }
         #expect(backings.count == 0)
     }
 
@@ -243,8 +243,8 @@ import Testing
                     for _ in 0..<200 {
                         do throws(Errno) {
                             let id = try backings.open(BackingOpenRequest(descriptor: descriptor))
-                            #expect(finds(backings, id.rawValue))
-                            try backings.close(id.rawValue)
+                            #expect(finds(backings, UInt32(id.rawValue)))
+                            try backings.close(UInt32(id.rawValue))
                         } catch {
                             #expect(error == .resourceTemporarilyUnavailable)
                         }

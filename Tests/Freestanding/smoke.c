@@ -9,22 +9,22 @@
 #include <string.h>
 
 size_t backing_table_state_size(void);
-void backing_table_init(void *state, void *first, uint32_t limit, uint32_t seed);
-int32_t backing_table_insert(void *state, void *context, void *entry, uint64_t wanted);
-void *backing_table_remove(void *state, void *context, uint32_t id);
-void *backing_table_lookup(void *state, void *context, uint32_t id);
+void backing_table_init(void *state, void *first, uint32_t limit, uint64_t seed, uint64_t seed_too);
+int32_t backing_table_insert(void *state, void *context, void *entry, uint64_t *id);
+void *backing_table_remove(void *state, void *context, uint64_t id);
+void *backing_table_lookup(void *state, void *context, uint64_t id);
 uint32_t backing_table_dismantle(void *state, void *context);
 void backing_entry_put(void *context, void *entry);
 
 struct backing_entry {
 	uintptr_t next;
-	uint32_t key;
-	uint32_t padding;
+	uint64_t key;
+	uint64_t id;
 	uint32_t count;
-	uint32_t id;
+	uint32_t padding;
 };
 
-_Static_assert(sizeof(struct backing_entry) == 24, "an entry is 24 bytes");
+_Static_assert(sizeof(struct backing_entry) == 32, "an entry is 32 bytes");
 
 struct host {
 	int locked, locks, segments, retired, starved;
@@ -76,6 +76,16 @@ void backing_host_retire(struct host *host, void *entry)
 
 enum { COUNT = 5000 };
 
+/* The answer, or the id if it is 0. */
+static int64_t insert(void *state, struct host *host, struct backing_entry *entry, uint64_t id)
+{
+	uint64_t asked = id;
+	int32_t answer = backing_table_insert(state, host, entry, &id);
+
+	CHECK(answer == 0 ? !asked || id == asked : id == asked);
+	return answer ? answer : (int64_t)id;
+}
+
 int main(void)
 {
 	static struct backing_entry entries[COUNT + 2];
@@ -83,27 +93,26 @@ int main(void)
 	void *first = calloc(1, 2048);
 	void *state = malloc(backing_table_state_size());
 	struct backing_entry *spare = &entries[COUNT], *found;
+	const uint64_t wide = 0x123456789abcdef0;
 	uint32_t id;
 
 	memset(state, 0xa5, backing_table_state_size());
 	CHECK(backing_table_state_size() <= 256);
-	backing_table_init(state, first, COUNT, 12345);
+	backing_table_init(state, first, COUNT, 12345, 67890);
 
 	for (id = 1; id <= 256; id++)
-		CHECK(backing_table_insert(state, &host, &entries[id - 1], 0) == (int32_t)id);
+		CHECK(insert(state, &host, &entries[id - 1], 0) == id);
 	CHECK(host.segments == 0);
 	host.starved = 1;
-	CHECK(backing_table_insert(state, &host, spare, 0) == -12);
+	CHECK(insert(state, &host, spare, 0) == -12);
 	host.starved = 0;
 	for (; id <= COUNT; id++)
-		CHECK(backing_table_insert(state, &host, &entries[id - 1], 0) == (int32_t)id);
+		CHECK(insert(state, &host, &entries[id - 1], 0) == id);
 	CHECK(host.segments > 0);
 
-	CHECK(backing_table_insert(state, &host, spare, 0) == -28);
-	CHECK(backing_table_insert(state, &host, spare, 0x80000000u) == -22);
-	CHECK(backing_table_insert(state, &host, spare, 1ull << 32) == -22);
+	CHECK(insert(state, &host, spare, 0) == -28);
 	CHECK(backing_table_remove(state, &host, 0) == NULL);
-	CHECK(backing_table_lookup(state, &host, 0x80000000u) == NULL);
+	CHECK(backing_table_lookup(state, &host, 77 + (1ull << 32)) == NULL);
 
 	found = backing_table_lookup(state, &host, 77);
 	CHECK(found == &entries[76] && found->count == 2 && found->id == 77);
@@ -116,9 +125,11 @@ int main(void)
 	backing_entry_put(&host, found);
 	CHECK(host.retired == 1);
 
-	CHECK(backing_table_insert(state, &host, spare, 78) == -17);
-	CHECK(backing_table_insert(state, &host, spare, 0x7fffffff) == 0x7fffffff);
-	CHECK(spare->id == 0x7fffffff);
+	CHECK(insert(state, &host, spare, 78) == -17);
+	CHECK(insert(state, &host, spare, wide) == (int64_t)wide);
+	CHECK(spare->id == wide && backing_table_lookup(state, &host, wide) == spare);
+	backing_entry_put(&host, spare);
+	CHECK(backing_table_lookup(state, &host, (uint32_t)wide) == NULL);
 
 	/* A reference outlives the table, which tells of it. */
 	CHECK(backing_table_lookup(state, &host, 78) == &entries[77]);

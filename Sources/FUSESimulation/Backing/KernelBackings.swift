@@ -60,7 +60,7 @@ public final class KernelBackings: Sendable {
     /// - Parameters:
     ///   - firstID: where the counter begins, for those who want to see it wrap.
     ///   - limit: how many ids may be live; INT32_MAX in a real kernel.
-    public func negotiatePassthrough(firstID: EntryID = .first, limit: UInt32 = EntryID.max.rawValue) -> Bool {
+    public func negotiatePassthrough(firstID: EntryID = .first, limit: UInt32 = MapConfiguration.maximumLimit) -> Bool {
         var configuration = MapConfiguration()
         configuration.firstID = firstID
         configuration.limit = limit
@@ -136,13 +136,13 @@ public final class KernelBackings: Sendable {
     ///   `.noSuchFileOrDirectory`: not live.
     public func close(_ id: UInt32) throws(Errno) {
         let map = try permitted()
-        guard let id = EntryID(UInt64(id)) else { throw .invalidArgument }
+        guard let id = EntryID(narrow: UInt64(id)) else { throw .invalidArgument }
         guard map.remove(id) != nil else { throw .noSuchFileOrDirectory }
     }
 
     /// What an OPEN reply's backing id refers to. Open files keep it, whatever becomes of the id.
     public func backing(_ id: UInt32) -> Reference<BackingFile>? {
-        guard let id = EntryID(UInt64(id)) else { return nil }
+        guard let id = EntryID(narrow: UInt64(id)) else { return nil }
         return table.withLock { $0 }?.lookup(id)
     }
 
@@ -156,7 +156,7 @@ public final class KernelBackings: Sendable {
         case (_, 0) where request.id == 0:
             return .next
         case (.takesServerIDs, BackingOpenRequest.serverID):
-            guard let id = EntryID(request.id) else { throw .invalidArgument }
+            guard let id = EntryID(narrow: request.id) else { throw .invalidArgument }
             return .server(id)
         default:
             throw .invalidArgument

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 public import BackingTable
+import BackingTableHost
 public import FUSE
 public import SystemPackage
 
@@ -15,7 +16,7 @@ public struct KernelOptions: Sendable {
     /// Where its counter of backing ids begins, for those who want to see it wrap.
     public var firstBackingID: EntryID = .first
     /// How many backing ids may be live; INT32_MAX in a real kernel.
-    public var backingLimit: UInt32 = EntryID.max.rawValue
+    public var backingLimit: UInt32 = MapConfiguration.maximumLimit
     /// A descriptor of anything on the mount that backing files are on, which outlives the kernel: they are then held by their
     /// handles instead of by descriptors, so that there can be more of them than a process may have open. It takes
     /// CAP_DAC_READ_SEARCH, and one that is removed while it is registered is gone.

@@ -71,7 +71,7 @@ public final class SimulatedKernel: Device, @unchecked Sendable {
     public func openBacking(_ map: FUSEWire.BackingMap) throws(Errno) -> BackingID {
         if let fault = monitor.within({ fault(.backingOpen) }) { throw fault }
         let request = BackingOpenRequest(descriptor: map.fd, flags: map.flags, id: map.id)
-        return BackingID(rawValue: Int32(bitPattern: try backings.open(request).rawValue))
+        return BackingID(rawValue: Int32(truncatingIfNeeded: try backings.open(request).rawValue))
     }
 
     public func closeBacking(_ id: BackingID) throws(Errno) {
