@@ -25,8 +25,8 @@ public final class Simulation<FS: FileSystem>: Sendable {
         serving: Serving = .stepped
     ) throws(SessionError) {
         let kernel = SimulatedKernel(options)
-        let lane = SimulatedLane(kernel)
-        let served = try Session(fileSystem, device: kernel, lane: lane, options: session)
+        let channel = SimulatedChannel(kernel)
+        let served = try Session(fileSystem, transport: kernel, channel: channel, options: session)
         self.kernel = kernel
         self.session = served
         switch serving {
@@ -34,15 +34,15 @@ public final class Simulation<FS: FileSystem>: Sendable {
             pool = nil
             kernel.serve { [unowned served] in
                 do throws(Errno) {
-                    if try !served.step(lane) { kernel.abort() }
+                    if try !served.step(channel) { kernel.abort() }
                 } catch {
                     kernel.abort()
                 }
             }
         case .threads(let limits):
             do throws(Errno) {
-                let pool = try WorkerPool(served, device: kernel, limits: limits)
-                try pool.start(lane)
+                let pool = try WorkerPool(served, transport: kernel, limits: limits)
+                try pool.start(channel)
                 self.pool = pool
             } catch {
                 throw .system(error)

@@ -8,6 +8,7 @@ import CFuzzer
 import FUSE
 import FUSEWire
 import Logging
+import Synchronization
 import SystemPackage
 
 struct FillingFS: FileSystem {
@@ -69,63 +70,31 @@ struct FillingFS: FileSystem {
     }
 }
 
-final class FuzzDevice: Device {
-    func makeLane() throws(Errno) -> any Lane { throw .tooManyOpenFiles }
+final class FuzzTransport: Transport {
+    func makeChannel() throws(Errno) -> any Channel { throw .tooManyOpenFiles }
     func openBacking(_ map: BackingMap) throws(Errno) -> BackingID { throw .notPermitted }
     func closeBacking(_ id: BackingID) throws(Errno) {}
     func notify(_ code: NotifyCode, _ body: RawSpan) throws(Errno) {}
 }
 
-/// One thread uses it, but for `reply(to:error:body:)`, which keeps nothing.
-@safe final class FuzzLane: Lane, @unchecked Sendable {
-    private static let capacity = 1 << 16
-    private let room = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
+/// Used by one thread.
+final class FuzzChannel: Channel, @unchecked Sendable {
     private var messages: [[UInt8]]
-    private var current: [UInt8] = []
-    private var count = 0
-    private var isLossy = false
     private var hasStarted = false
 
     init(_ messages: [[UInt8]]) { self.messages = messages.reversed() }
-    deinit { unsafe room.deallocate() }
 
-    func receive() throws(Errno) -> Bool {
-        guard let next = messages.popLast() else { return false }
-        current = next
+    func receive() throws(Errno) -> Exchange? {
+        guard let next = messages.popLast() else { return nil }
         // INIT is always answered: nothing would come after it.
-        isLossy = next.count % 5 == 4 && hasStarted
+        let loses = Atomic(next.count % 5 == 4 && hasStarted)
         hasStarted = true
-        return true
+        return try MessageSlot(capacity: 1 << 16) { (reply) throws(Errno) in
+            guard let header = try? reply.load(OutHeader.self) else { preconditionFailure("a reply without a header") }
+            precondition((-511...0).contains(header.error), "the kernel would refuse \(header.error)")
+            if loses.exchange(false, ordering: .relaxed) { throw .noSuchFileOrDirectory }
+        }.exchange(next.raw)
     }
-
-    func withRequest(_ body: (borrowing ReceivedRequest, inout OutputRawSpan) -> Disposition) -> Disposition {
-        let request = current
-        // Safe: the room outlives the span.
-        var output = unsafe OutputRawSpan(buffer: room, initializedCount: 0)
-        let disposition = body(ReceivedRequest(contiguous: request.raw), &output)
-        count = unsafe output.finalize(for: room)
-        return disposition
-    }
-
-    func reply(error: Errno?) throws(Errno) {
-        if let error { precondition((1...511).contains(error.rawValue), "the kernel would refuse \(error.rawValue)") }
-        if isLossy {
-            isLossy = false
-            throw .noSuchFileOrDirectory
-        }
-    }
-
-    func withReplyBody(_ body: (RawSpan) -> Void) {
-        // Safe: so many bytes were written.
-        body(unsafe RawSpan(_unsafeStart: room.baseAddress.unsafelyUnwrapped, byteCount: count))
-    }
-
-    func withReceived(_ body: (borrowing ReceivedRequest) -> Void) {
-        let request = current
-        body(ReceivedRequest(contiguous: request.raw))
-    }
-
-    func reply(to request: RequestID, error: Errno?, body: RawSpan) throws(Errno) { throw .noSuchFileOrDirectory }
 }
 
 extension [UInt8] {
@@ -164,11 +133,11 @@ struct SessionFuzz {
             messages.append(message)
         }
         // Traced, so that what decodes for people is fuzzed as well.
-        let device = TracedDevice(FuzzDevice()) { _ in }
-        let traced = device.traced(FuzzLane(messages))
+        let transport = TracedTransport(FuzzTransport()) { _ in }
+        let traced = transport.traced(FuzzChannel(messages))
         var options = SessionOptions(logger: Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() })
         options.passthrough = .off
-        guard let session = try? Session(FillingFS(), device: device, lane: traced, options: options) else {
+        guard let session = try? Session(FillingFS(), transport: transport, channel: traced, options: options) else {
             preconditionFailure("the session does not start: nothing would be fuzzed")
         }
         while (try? session.step(traced)) == true {}

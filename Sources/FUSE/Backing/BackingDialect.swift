@@ -22,24 +22,24 @@ protocol DialectCalls: Sendable {
 
     /// Registers a file.
     /// - Parameter id: the server's choice, where ``takesIDs``.
-    func open(_ file: FileDescriptor, as id: BackingID?, on device: any Device) throws(Errno) -> BackingID
+    func open(_ file: FileDescriptor, as id: BackingID?, on transport: any Transport) throws(Errno) -> BackingID
 
     /// Takes a registration back.
-    func close(_ id: BackingID, on device: any Device) throws(Errno)
+    func close(_ id: BackingID, on transport: any Transport) throws(Errno)
 }
 
 extension DialectCalls {
-    func close(_ id: BackingID, on device: any Device) throws(Errno) { try device.closeBacking(id) }
+    func close(_ id: BackingID, on transport: any Transport) throws(Errno) { try transport.closeBacking(id) }
 
     /// ``open(_:as:on:)``, asked again while the kernel says so: each time it has stepped on to another id.
     /// - Parameter again: called before each further attempt.
     func openAgain(
-        _ file: FileDescriptor, as id: BackingID?, on device: any Device, again: () -> Void = {}
+        _ file: FileDescriptor, as id: BackingID?, on transport: any Transport, again: () -> Void = {}
     ) throws(Errno) -> BackingID {
         for _ in 1..<attempts {
-            do throws(Errno) { return try open(file, as: id, on: device) } catch .resourceTemporarilyUnavailable { again() }
+            do throws(Errno) { return try open(file, as: id, on: transport) } catch .resourceTemporarilyUnavailable { again() }
         }
-        return try open(file, as: id, on: device)
+        return try open(file, as: id, on: transport)
     }
 }
 
@@ -48,17 +48,17 @@ extension DialectCalls {
 /// EINVAL to a server's id for a regular file: to this kernel the last word of the request is padding, which must be 0.
 /// - Parameter file: a regular file's.
 /// - Throws: what stands against registering files at all.
-func findDialect(on device: any Device, with file: FileDescriptor) throws(Errno) -> any DialectCalls {
+func findDialect(on transport: any Transport, with file: FileDescriptor) throws(Errno) -> any DialectCalls {
     let chosen = ServerChosenIDs()
     do throws(Errno) {
-        try chosen.close(chosen.open(file, as: BackingID(rawValue: 1), on: device), on: device)
+        try chosen.close(chosen.open(file, as: BackingID(rawValue: 1), on: transport), on: transport)
         return chosen
     } catch .fileExists {
         // Refused for the id alone.
         return chosen
     } catch .invalidArgument {
         let allocated = KernelAllocatedIDs()
-        try allocated.close(allocated.openAgain(file, as: nil, on: device), on: device)
+        try allocated.close(allocated.openAgain(file, as: nil, on: transport), on: transport)
         return allocated
     }
 }

@@ -105,7 +105,7 @@ extension InodeBackings {
             for id in withShard(shard, { $0.takeAll() }) {
                 counters.registered.subtract(1, ordering: .relaxed)
                 // They go with the connection in any case, once the device is closed.
-                try? calls.close(id, on: device)
+                try? calls.close(id, on: transport)
             }
         }
         counters.kept.store(0, ordering: .relaxed)

@@ -23,11 +23,11 @@ extension InodeBackings {
 
     private func openBacking(_ file: FileDescriptor, as number: BackingID?) throws(Errno) -> BackingID {
         let again = { self.counters.retries.wrappingAdd(1, ordering: .relaxed) }
-        guard calls.takesIDs, number == nil else { return try calls.openAgain(file, as: number, on: device, again: { _ = again() }) }
+        guard calls.takesIDs, number == nil else { return try calls.openAgain(file, as: number, on: transport, again: { _ = again() }) }
         // An id that is live though it was free here was not closed when it should have been: it stays taken.
         for _ in 0..<4 {
             guard let id = allocator.withLock({ $0.take() }) else { throw .noSpace }
-            do throws(Errno) { return try calls.openAgain(file, as: id, on: device, again: { _ = again() }) } catch {
+            do throws(Errno) { return try calls.openAgain(file, as: id, on: transport, again: { _ = again() }) } catch {
                 guard error == .fileExists else {
                     allocator.withLock { $0.give(id) }
                     throw error
@@ -41,7 +41,7 @@ extension InodeBackings {
     func unregister(_ id: BackingID) {
         counters.registered.subtract(1, ordering: .relaxed)
         do throws(Errno) {
-            try calls.close(id, on: device)
+            try calls.close(id, on: transport)
             if calls.takesIDs, !isFixed { allocator.withLock { $0.give(id) } }
         } catch {
             // Nothing is lost but the kernel's reference, which goes with the connection; and the id, which may be live.

@@ -44,7 +44,7 @@ final class InodeBackings: Sendable {
     static let shardCount = 16
     private static let turnsPerShard = 4
 
-    let device: any Device
+    let transport: any Transport
     let calls: any DialectCalls
     let options: BackingOptions
     let logger: Logger
@@ -63,10 +63,10 @@ final class InodeBackings: Sendable {
     ///   - calls: how this kernel wants files registered; nil where it takes none.
     ///   - now: a clock that never goes back, in nanoseconds.
     init(
-        _ device: any Device, calls: (any DialectCalls)?, options: BackingOptions = BackingOptions(), logger: Logger,
+        _ transport: any Transport, calls: (any DialectCalls)?, options: BackingOptions = BackingOptions(), logger: Logger,
         now: @escaping @Sendable () -> UInt64 = InodeBackings.uptime
     ) {
-        self.device = device
+        self.transport = transport
         self.calls = calls ?? KernelAllocatedIDs()
         self.options = options
         self.logger = logger

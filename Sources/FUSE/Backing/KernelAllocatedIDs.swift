@@ -11,7 +11,7 @@ struct KernelAllocatedIDs: DialectCalls {
     /// A call is about a microsecond: they cost an open less than going without passthrough does.
     var attempts: Int { 64 }
 
-    func open(_ file: FileDescriptor, as id: BackingID?, on device: any Device) throws(Errno) -> BackingID {
-        try device.openBacking(BackingMap(fd: file.rawValue))
+    func open(_ file: FileDescriptor, as id: BackingID?, on transport: any Transport) throws(Errno) -> BackingID {
+        try transport.openBacking(BackingMap(fd: file.rawValue))
     }
 }

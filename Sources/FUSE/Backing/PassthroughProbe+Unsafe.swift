@@ -11,12 +11,12 @@ struct PassthroughProbe {
 
     /// Finds out whether this connection takes backing files, and how, by registering one: what INIT agreed on says too
     /// little, as the kernel drops the feature silently, and checks privileges only later.
-    init(_ device: any Device, wanted: SessionOptions.Passthrough, agreed: Handshake.Agreed) {
-        (state, calls) = Self.find(device, wanted, agreed)
+    init(_ transport: any Transport, wanted: SessionOptions.Passthrough, agreed: Handshake.Agreed) {
+        (state, calls) = Self.find(transport, wanted, agreed)
     }
 
     private static func find(
-        _ device: any Device, _ wanted: SessionOptions.Passthrough, _ agreed: Handshake.Agreed
+        _ transport: any Transport, _ wanted: SessionOptions.Passthrough, _ agreed: Handshake.Agreed
     ) -> (PassthroughState, (any DialectCalls)?) {
         guard wanted != .off else { return (.off, nil) }
         guard agreed.capabilities.contains(.passthrough) else {
@@ -29,7 +29,7 @@ struct PassthroughProbe {
             // Safe: a literal, NUL-terminated.
             let file = FileDescriptor(rawValue: try unsafe call(clinux_memfd_create("fuse-passthrough-probe", 1)))
             defer { try? file.close() }
-            return (.available, try findDialect(on: device, with: file))
+            return (.available, try findDialect(on: transport, with: file))
         } catch .notPermitted {
             return (.unprivileged, nil)
         } catch {

@@ -9,9 +9,9 @@ struct ServerChosenIDs: DialectCalls {
     var takesIDs: Bool { true }
     var attempts: Int { 1 }
 
-    func open(_ file: FileDescriptor, as id: BackingID?, on device: any Device) throws(Errno) -> BackingID {
+    func open(_ file: FileDescriptor, as id: BackingID?, on transport: any Transport) throws(Errno) -> BackingID {
         guard let id, id.rawValue > 0 else { throw .invalidArgument }
-        return try device.openBacking(
+        return try transport.openBacking(
             BackingMap(fd: file.rawValue, flags: BackingFlags.serverID.rawValue, id: UInt64(id.rawValue)))
     }
 }

@@ -212,23 +212,23 @@ extension Connection {
     ///
     ///     throw connection.deferReply(to: request) { reply in queue.append(DeferredReply.Box(reply)) }
     ///
-    /// The reply may be given before the method has returned, and from any thread. What the method returns or throws after
+    /// The reply may be given from any thread; one that is given before the method has returned leaves when it returns, as the
+    /// method may still read the request. What the method returns or throws after
     /// this call counts for nothing: no file that it names is open. `release`, `releasedir` and `forget`, which nobody waits for,
     /// cannot be deferred, nor, with `InitFlags.securityCtx`, what makes an inode, for its security context comes with the
     /// request; nor can a request be deferred twice: the error is then EINVAL, and `take` is not called.
     /// - Returns: what the method is to throw.
     public func deferReply(to request: Request, _ take: (consuming sending DeferredReply) -> Void) -> Errno {
-        guard let session = link.session, let lane = interrupts.deferReply(to: request.id) else { return .invalidArgument }
-        var header: PendingReply.Header?
-        lane.withReceived { header = PendingReply.Header($0, features) }
-        // It was decoded before the method was called.
+        guard let session = link.session else { return .invalidArgument }
         let isLabelled = capabilities.contains(.securityCtx)
-        guard let header, header.opcode.replyKind != nil, !isLabelled || header.typeToMake == nil
-        else {
-            interrupts.undefer(request.id)
-            return .invalidArgument
+        let pending = interrupts.deferReply(to: request.id) { received -> PendingReply? in
+            guard let reply = PendingReply(request, received, features, session, interrupts),
+                reply.opcode.replyKind != nil, !isLabelled || reply.typeToMake == nil
+            else { return nil }
+            return reply
         }
-        take(DeferredReply(PendingReply(request, header, lane, session, interrupts)))
+        guard let pending else { return .invalidArgument }
+        take(DeferredReply(pending))
         return .deferred
     }
 

@@ -31,11 +31,11 @@ public final class Mount<FS: FileSystem>: Sendable {
         let mounted = try options.mount(at: target)
         let (file, number) = (DeviceFile(owning: mounted.device, logger: options.session.logger), mounted.connection)
         do {
-            let (device, lane) = try Self.traced(file, options.trace)
+            let (transport, channel) = try Self.traced(file, options.trace)
             session = try Session(
-                fileSystem, device: device, lane: lane, options: options.forSession, mountedAs: MountCalls.deviceNumber(0, number))
-            pool = try WorkerPool(session, device: device, limits: options.threads)
-            try pool.start(lane)
+                fileSystem, transport: transport, channel: channel, options: options.forSession, mountedAs: MountCalls.deviceNumber(0, number))
+            pool = try WorkerPool(session, transport: transport, limits: options.threads)
+            try pool.start(channel)
             mountpoint = target
             connectionNumber = number
             self.file = file
@@ -48,18 +48,18 @@ public final class Mount<FS: FileSystem>: Sendable {
         }
     }
 
-    /// The device and its first lane, with their messages shown where that is wanted.
+    /// The transport and its first channel, with their messages shown where that is wanted.
     private static func traced(
         _ file: DeviceFile, _ trace: (@Sendable (String) -> Void)?
-    ) throws(Errno) -> (any Device, any Lane) {
-        let lane = try file.firstLane()
+    ) throws(Errno) -> (any Transport, any Channel) {
+        let channel = try file.firstChannel()
         #if !SWIFT_FUSE_UNTRACED
             if let trace {
-                let device = TracedDevice(file, trace)
-                return (device, device.traced(lane))
+                let transport = TracedTransport(file, trace)
+                return (transport, transport.traced(channel))
             }
         #endif
-        return (file, lane)
+        return (file, channel)
     }
 
     /// Waits until the mount is gone.

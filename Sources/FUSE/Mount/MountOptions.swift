@@ -37,7 +37,7 @@ public struct MountOptions: Sendable {
     /// Kernels without it refuse them.
     public var securityLabels: [String: String] = [:]
 
-    /// Called with a line for each message between kernel and filesystem, as ``TracedDevice`` describes them: on the thread
+    /// Called with a line for each message between kernel and filesystem, as ``TracedTransport`` describes them: on the thread
     /// that has the message in hand, from several at once. Nil, the default, costs nothing.
     public var trace: (@Sendable (String) -> Void)?
 

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
 
-/// Lends memory to write to, and then what was written.
-func withBuffer(capacity: Int, _ write: (inout OutputRawSpan) -> Void, reading read: (RawSpan) -> Void) {
-    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
-    defer { unsafe room.deallocate() }
-    // Safe: the memory outlives both views, which follow one another, and what is read of it has been written.
-    var output = unsafe OutputRawSpan(buffer: room, initializedCount: 0)
-    write(&output)
-    let count = unsafe output.finalize(for: room)
-    read(unsafe RawSpan(_unsafeStart: room.baseAddress.unsafelyUnwrapped, byteCount: count))
+import SystemPackage
+
+extension [UInt8] {
+    /// What `write` leaves in a room of so many bytes.
+    init(capacity: Int, _ write: (inout OutputRawSpan) throws(Errno) -> Void) throws(Errno) {
+        var failure: Errno?
+        self = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+            // Safe: the room is the array's own, and does not outlive this closure; what counts of it has been written.
+            let room = UnsafeMutableRawBufferPointer(buffer)
+            var output = unsafe OutputRawSpan(buffer: room, initializedCount: 0)
+            do throws(Errno) { try write(&output) } catch { failure = error }
+            count = unsafe output.finalize(for: room)
+        }
+        if let failure { throw failure }
+    }
 }

@@ -52,8 +52,8 @@ struct CapabilityChoice {
     /// What the session needs for itself, whatever the filesystem: the flags' second word, and large messages.
     static let own: Capabilities = [.initExt, .bigWrites, .maxPages, .asyncRead, .parallelDirops]
 
-    /// What the session does its part for, or has none in. Left out: splicing, which no lane does; DAX (`mapAlignment`,
-    /// `hasInodeDax`) and `submounts`, which are virtiofs's; `overIOUring`, until there is a lane for it; `requestTimeout`, as
+    /// What the session does its part for, or has none in. Left out: splicing, which no transport does; DAX (`mapAlignment`,
+    /// `hasInodeDax`) and `submounts`, which are virtiofs's; `overIOUring`, until there is a transport for it; `requestTimeout`, as
     /// no option names a time; `noOpenSupport` and `noOpendirSupport`, as no method answers ENOSYS to an open.
     static let served: Capabilities = [
         .asyncRead, .posixLocks, .atomicOTrunc, .exportSupport, .bigWrites, .dontMask, .flockLocks, .hasIoctlDir,

@@ -21,6 +21,16 @@ extension ReceivedRequest {
     }
 }
 
+extension Exchange {
+    var header: InHeader? { request.decodedHeader }
+
+    /// Something is forgotten.
+    var isForget: Bool {
+        let opcode = header.map { Opcode(rawValue: $0.opcode) }
+        return opcode == .forget || opcode == .batchForget
+    }
+}
+
 extension RequestMessage {
     /// The longest target of a link: the kernel has room for a page, less the NUL that it adds (`fuse_readlink_page`).
     static var longestTarget: Int { 4095 }

@@ -109,4 +109,10 @@ extension OutputRawSpan {
     mutating func put<T: WireStruct>(_ value: T) throws(Errno) {
         do throws(WireError) { try append(value) } catch { throw .ioError }
     }
+
+    /// Appends bytes as they are.
+    @_lifetime(self: copy self)
+    mutating func put(bytes: RawSpan) throws(Errno) {
+        do throws(WireError) { try append(bytes: bytes) } catch { throw .ioError }
+    }
 }

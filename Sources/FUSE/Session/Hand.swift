@@ -18,7 +18,8 @@
 // neither lock nor fence of its own; the sender, which has all the time, pays for both. Within the thread the two
 // accesses stay in order because no compiler moves atomic accesses across each other.
 //
-// Ownership: `request`, `unawaited` and `thread` are written by the thread alone. One thread at a time has a hand. `deferred`
+// Ownership: `request`, `memory`, `unawaited` and `thread` are written by the thread alone; `memory` before `request`, and whoever
+// else reads it does so for a handler that runs. One thread at a time has a hand. `deferred`
 // and `unawaited` name a request, and no two have one name: what is set late, by who defers what has been replied to, or read
 // late, says nothing about another one.
 
@@ -29,8 +30,8 @@ import Synchronization
 import SystemPackage
 
 /// What one thread serves at the moment.
-final class Hand: Sendable {
-    let lane: any Lane
+final class Hand: @unchecked Sendable {
+    let channel: any Channel
     /// The kernel's number of the thread.
     let thread: Int32
     /// The `unique` of the request in hand; 0 for none, as no request has that.
@@ -39,12 +40,14 @@ final class Hand: Sendable {
     private let aim = Mutex<Void>(())
     /// The request whose handler has taken the duty to reply away from the thread.
     private let deferred = Atomic<UInt64>(0)
+    /// Where the request in hand lies.
+    private var memory: ExchangeMemory?
     /// The request in hand, or one before it, that nobody waits for: the `release` of a file.
     private let unawaited = Atomic<UInt64>(0)
 
     /// Of the calling thread.
-    init(_ lane: any Lane) {
-        self.lane = lane
+    init(_ channel: any Channel) {
+        self.channel = channel
         thread = clinux_gettid()
     }
 
@@ -59,7 +62,8 @@ final class Hand: Sendable {
     // MARK: The thread's part
 
     /// What needs an answer; of anything else the name may be another's: that of a NOTIFY_REPLY is the library's.
-    func take(_ unique: UInt64, _ opcode: Opcode) {
+    func take(_ unique: UInt64, _ opcode: Opcode, _ memory: ExchangeMemory) {
+        self.memory = memory
         if opcode == .release || opcode == .releasedir { unawaited.store(unique, ordering: .relaxed) }
         request.store(unique, ordering: .releasing)
     }
@@ -69,9 +73,14 @@ final class Hand: Sendable {
     /// Before the next request is received.
     func settle() { if isAimedAt.load(ordering: .acquiring) { aim.withLock { _ in } } }
 
-    /// From within the handler: somebody else replies to this request, or after all not.
+    /// From within the handler: somebody else replies to this request.
     func deferReply(to unique: UInt64) { deferred.store(unique, ordering: .relaxed) }
-    func undefer() { deferred.store(0, ordering: .relaxed) }
+
+    /// From within the handler: lends the request.
+    func withRequest<Result>(_ body: (borrowing ReceivedRequest) -> Result?) -> Result? {
+        guard let memory else { return nil }
+        return body(memory.request)
+    }
 
     /// Whether somebody else replies to the request that the handler was called for.
     func hasDeferred(_ unique: UInt64) -> Bool { unique != 0 && deferred.load(ordering: .relaxed) == unique }

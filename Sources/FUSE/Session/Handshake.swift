@@ -29,18 +29,11 @@ struct Handshake {
     }
 
     /// Receives INIT and answers it. A kernel of a newer major is told ours, and asks again.
-    func run(on lane: any Lane) throws(SessionError) -> Agreed {
+    func run(on channel: any Channel) throws(SessionError) -> Agreed {
         while true {
-            guard try receive(lane) else { throw .ended }
-            var outcome = Outcome.refused(.notAnInit)
-            let disposition = lane.withRequest { request, output in
-                outcome = negotiate(request, into: &output)
-                if case .refused = outcome { return .fail(.protocolError) }
-                return .reply
-            }
-            do throws(Errno) {
-                try lane.reply(error: disposition == .reply ? nil : .protocolError)
-            } catch {
+            guard let exchange = try receive(channel) else { throw .ended }
+            let (outcome, reply) = answer(exchange)
+            if case .refused(let error, _) = exchange.commit(reply) {
                 // ENOENT: the connection was aborted while this was under way (`fuse_dev_do_write`).
                 throw [.noSuchFileOrDirectory, .operationNotSupportedByDevice].contains(error) ? .ended : .system(error)
             }
@@ -58,8 +51,15 @@ struct Handshake {
         case refused(SessionError)
     }
 
-    private func receive(_ lane: any Lane) throws(SessionError) -> Bool {
-        do throws(Errno) { return try lane.receive() } catch { throw .system(error) }
+    private func receive(_ channel: any Channel) throws(SessionError) -> Exchange? {
+        do throws(Errno) { return try channel.receive() } catch { throw .system(error) }
+    }
+
+    private func answer(_ exchange: borrowing Exchange) -> (Outcome, Reply) {
+        var room = exchange.room
+        let outcome = negotiate(exchange.request, into: &room)
+        if case .refused = outcome { return (outcome, .error(.protocolError)) }
+        return (outcome, .body(room.byteCount))
     }
 
     private func negotiate(_ request: borrowing ReceivedRequest, into output: inout OutputRawSpan) -> Outcome {

@@ -42,7 +42,10 @@ final class Interrupts: Sendable {
 
     private struct State {
         var hands: [Hand] = []
+        /// Those that wait for their replies.
         var deferred: Set<UInt64> = []
+        /// Those whose methods still run: to whom the exchange goes then.
+        var lent: [UInt64: PendingReply] = [:]
         var marks: [UInt64: Mark] = [:]
         var isRepeating = false
         var delay = 1
@@ -87,9 +90,9 @@ final class Interrupts: Sendable {
 
     // MARK: Who serves
 
-    /// The calling thread starts to serve by this lane.
-    func enter(_ lane: any Lane) -> Hand {
-        let hand = Hand(lane)
+    /// The calling thread starts to serve by this channel.
+    func enter(_ channel: any Channel) -> Hand {
+        let hand = Hand(channel)
         state.withLock { $0.hands.append(hand) }
         return hand
     }
@@ -107,25 +110,23 @@ final class Interrupts: Sendable {
         return state.withLock { $0.hands.contains { $0.thread == thread } }
     }
 
-    /// Makes a request in hand a deferred one, and lends its lane. Nil where nobody has it in hand.
-    func deferReply(to request: RequestID) -> (any Lane)? {
+    /// Makes a request in hand a deferred one: `make` makes its reply of the request, or says that it cannot be deferred. Nil then,
+    /// and where nobody has it in hand.
+    func deferReply(to request: RequestID, _ make: (borrowing ReceivedRequest) -> PendingReply?) -> PendingReply? {
         state.withLock { state in
             guard request.rawValue != 0, !state.deferred.contains(request.rawValue),
-                let hand = state.hands.first(where: { $0.holds(request.rawValue) }), !hand.hasDeferred(request.rawValue)
+                let hand = state.hands.first(where: { $0.holds(request.rawValue) }), !hand.hasDeferred(request.rawValue),
+                let reply = hand.withRequest(make)
             else { return nil }
             state.deferred.insert(request.rawValue)
+            state.lent[request.rawValue] = reply
             hand.deferReply(to: request.rawValue)
-            return hand.lane
+            return reply
         }
     }
 
-    /// It is not to be deferred after all: the thread that has it in hand replies.
-    func undefer(_ request: RequestID) {
-        state.withLock { state in
-            state.deferred.remove(request.rawValue)
-            state.hands.first { $0.holds(request.rawValue) }?.undefer()
-        }
-    }
+    /// The method of a deferred request is back: who gets its exchange.
+    func takeDeferred(_ unique: UInt64) -> PendingReply? { state.withLock { $0.lent.removeValue(forKey: unique) } }
 
     /// A deferred request gets its reply.
     func replied(to request: RequestID) {
@@ -160,7 +161,7 @@ final class Interrupts: Sendable {
         if starts { repeatOnThread() } else { bell.ring() }
     }
 
-    /// The connection is over: a lane said so to the calling thread, whose hand this is, or it was aborted from here. What others
+    /// The connection is over: a channel said so to the calling thread, whose hand this is, or it was aborted from here. What others
     /// have in hand ends as if interrupted.
     func connectionIsOver(_ hand: Hand? = nil) {
         let (uniques, starts) = state.withLock { state in
@@ -208,7 +209,7 @@ final class Interrupts: Sendable {
         case .inHand(let hand): if let signal { hand.interrupt(unique, with: signal) }
         case .deferred(let isNews): if isNews { tell(RequestID(rawValue: unique)) }
         case .unknown(let hands):
-            for hand in hands where askAgain(unique, hand.lane) { return }
+            for hand in hands where hand.channel.repeatInterrupt(of: RequestID(rawValue: unique)) { return }
         case .over, .notYet: break
         }
     }
@@ -234,16 +235,5 @@ final class Interrupts: Sendable {
         if !mark.wasFound, mark.attempts <= attemptsBeforeAsking { return .notYet }
         state.marks[unique] = nil
         return mark.wasFound ? .over : .unknown(state.hands)
-    }
-
-    /// Has the kernel send the INTERRUPT again, if its request came by this lane and is not answered.
-    private func askAgain(_ unique: UInt64, _ lane: any Lane) -> Bool {
-        // An INTERRUPT has the request's name and bit 0. Source: FUSE_INT_REQ_BIT in `fs/fuse/dev.c`.
-        do throws(Errno) {
-            try lane.reply(to: RequestID(rawValue: unique | 1), error: .resourceTemporarilyUnavailable, body: RawSpan())
-            return true
-        } catch {
-            return false
-        }
     }
 }

@@ -47,15 +47,15 @@ public final class Notifier: Sendable {
     private static let maximumBytes = 8 << 20
     private static let maximumRetrievals = 256
 
-    private let device: any Device
+    private let transport: any Transport
     private let agreed: Handshake.Agreed
     private let interrupts: Interrupts
     private let logger: Logger
     private let state = Mutex(State())
     private let bell = Bell()
 
-    init(_ device: any Device, _ agreed: Handshake.Agreed, _ interrupts: Interrupts, _ logger: Logger) {
-        self.device = device
+    init(_ transport: any Transport, _ agreed: Handshake.Agreed, _ interrupts: Interrupts, _ logger: Logger) {
+        self.transport = transport
         self.agreed = agreed
         self.interrupts = interrupts
         self.logger = logger
@@ -204,7 +204,7 @@ public final class Notifier: Sendable {
 
     private func deliver(_ message: Message) {
         do throws(Errno) {
-            try device.notify(message.code, message.body.rawSpan)
+            try transport.notify(message.code, message.body.rawSpan)
             message.completion?(.success(()))
         } catch {
             // The kernel has no such node or name: then nothing of it is stale. Only a retrieval has its answer in this.

@@ -68,12 +68,11 @@ extension Session {
     }
 
     /// Takes back what a reply would have handed over that nobody received: lookups, open files.
-    func takeBack(_ lane: any Lane) {
-        lane.withReceived { request in
-            guard let message = try? request.message(features), let context = try? message.request() else { return }
-            let (opcode, node) = (message.opcode, message.node)
-            lane.withReplyBody { takeBack($0, opcode, node, context) }
-        }
+    func takeBack(_ exchange: borrowing Exchange, _ reply: Reply) {
+        guard case .body(let count) = reply, let message = try? exchange.request.message(features),
+            let context = try? message.request()
+        else { return }
+        takeBack(exchange.body(count), message.opcode, message.node, context)
     }
 
     func takeBack(_ body: RawSpan, _ opcode: Opcode, _ node: NodeID, _ context: Request) {

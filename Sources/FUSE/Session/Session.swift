@@ -2,13 +2,13 @@
 //
 // A session: one filesystem, one connection.
 //
-// The way of a request: a lane receives it, the session decodes a view of it, picks the operation, and the filesystem
-// returns a value or throws; the session encodes that into the lane's buffer, and the lane sends it. `step(_:)` is all
-// of that for one request, and blocks nowhere but in the lane and in the filesystem.
+// The way of a request: a channel receives it as an exchange, the session decodes a view of it, picks the operation, and the
+// filesystem returns a value or throws; the session encodes that into the exchange's room, and commits it. `step(_:)` is all
+// of that for one request, and blocks nowhere but in the channel and in the filesystem.
 //
 // Shared state: what was negotiated is constant from `init` on. The counters, backing files, interrupts,
 // notifications and deferred replies have rules of their own, in their files. A session may be stepped by any number of
-// threads, each with a lane of its own.
+// threads, each with a channel of its own.
 
 public import FUSEWire
 import Glibc
@@ -19,7 +19,7 @@ public import SystemPackage
 /// Serves one filesystem on one connection to a kernel.
 ///
 /// ``Mount`` makes one, and threads for it, for a directory of this machine. Used by itself it can be stepped by hand,
-/// with any ``Device``.
+/// with any ``Transport``.
 public final class Session<FS: FileSystem>: Sendable {
     public let fileSystem: FS
     public let connection: Connection
@@ -37,19 +37,19 @@ public final class Session<FS: FileSystem>: Sendable {
     ///
     /// - Parameters:
     ///   - fileSystem: what is to be served.
-    ///   - device: the way to the kernel.
-    ///   - lane: the lane that INIT comes by: for `/dev/fuse` the mounted descriptor.
+    ///   - transport: the way to the kernel.
+    ///   - channel: the channel that INIT comes by: for `/dev/fuse` that of the mounted descriptor.
     ///   - options: how.
     ///   - deviceNumber: the number of the device that the mount appears as.
     /// - Throws: ``SessionError`` where the kernel is too old or the connection ended first.
     public init(
-        _ fileSystem: FS, device: any Device, lane: any Lane, options: SessionOptions = SessionOptions(),
+        _ fileSystem: FS, transport: any Transport, channel: any Channel, options: SessionOptions = SessionOptions(),
         mountedAs deviceNumber: UInt64? = nil
     ) throws(SessionError) {
         let backingOptions = fileSystem.backings
         let agreed = try Handshake(
             wanted: fileSystem.capabilities, options: options, stackDepth: options.maxStackDepth ?? backingOptions.stackDepth
-        ).run(on: lane)
+        ).run(on: channel)
         let missing = fileSystem.requiredCapabilities.subtracting(agreed.capabilities)
         guard missing.isEmpty else { throw .missing(missing) }
         self.fileSystem = fileSystem
@@ -57,11 +57,11 @@ public final class Session<FS: FileSystem>: Sendable {
         faults = FaultLog(options.logger)
         counters = SessionCounters()
         features = ProtocolFeatures(minor: agreed.minor, flags: agreed.capabilities)
-        let probe = PassthroughProbe(device, wanted: options.passthrough, agreed: agreed)
-        backings = InodeBackings(device, calls: probe.calls, options: backingOptions, logger: options.logger)
+        let probe = PassthroughProbe(transport, wanted: options.passthrough, agreed: agreed)
+        backings = InodeBackings(transport, calls: probe.calls, options: backingOptions, logger: options.logger)
         let link = SessionLink()
         interrupts = Interrupts(signal: options.preparedSignal(), logger: options.logger) { link.session?.interrupted($0) }
-        let notifier = Notifier(device, agreed, interrupts, options.logger)
+        let notifier = Notifier(transport, agreed, interrupts, options.logger)
         connection = Connection(
             protocolMinor: agreed.minor, capabilities: agreed.capabilities, offered: agreed.offered,
             missing: agreed.missing, maxWrite: agreed.maxWrite, passthrough: probe.state,
@@ -88,86 +88,73 @@ public final class Session<FS: FileSystem>: Sendable {
         fileSystem.stop()
     }
 
-    /// Receives one request by the lane, and answers it. False: the connection is over. Where the calling thread has
+    /// Receives one request by the channel, and answers it. False: the connection is over. Where the calling thread has
     /// ``SessionOptions/interruptSignal`` blocked, interrupts do not end its system calls.
-    public func step(_ lane: any Lane) throws(Errno) -> Bool {
-        let hand = interrupts.enter(lane)
+    public func step(_ channel: any Channel) throws(Errno) -> Bool {
+        let hand = interrupts.enter(channel)
         defer { interrupts.leave(hand) }
-        guard try lane.receive() else {
+        guard let exchange = try channel.receive() else {
             interrupts.connectionIsOver(hand)
             return false
         }
-        return try finish(lane, hand)
+        return try serve(exchange, hand)
     }
 
-    /// Answers the request that the lane has received. False: the connection is over.
-    func finish(_ lane: any Lane, _ hand: Hand) throws(Errno) -> Bool {
+    /// Answers a request. False: the connection is over.
+    func serve(_ exchange: consuming Exchange, _ hand: Hand) throws(Errno) -> Bool {
         // What is sent to this thread for a request that is over arrives before the next one.
         defer { hand.settle() }
-        let disposition = lane.withRequest { request, output in answer(request, hand, into: &output) }
+        let reply = answer(exchange, hand)
         hand.putDown()
-        let error: Errno?
-        switch disposition {
-        case .reply: error = nil
-        case .fail(let errno): error = errno
-        case .noReply: return true
-        }
-        do throws(Errno) {
-            try lane.reply(error: error)
+        guard let reply else {
+            if let pending = interrupts.takeDeferred(exchange.header?.unique ?? 0) { own(pending, exchange) }
             return true
-        } catch {
-            // ENOENT: nobody waits for this reply any more. What it would have handed over comes back.
-            if disposition == .reply { takeBack(lane) }
-            switch error {
-            case .noSuchFileOrDirectory: return true
-            case .operationNotSupportedByDevice, .connectionAbort: return false
-            default: return try replaceRefusedReply(lane, error)
-            }
+        }
+        switch exchange.commit(reply) {
+        case .taken: return true
+        case .refused(let error, let exchange): return try retract(exchange, reply, error)
         }
     }
 
-    /// Whether the lane has received that something is forgotten.
-    func isForget(_ lane: any Lane) -> Bool {
-        var isForget = false
-        lane.withReceived { request in
-            let opcode = request.decodedHeader.map { Opcode(rawValue: $0.opcode) }
-            isForget = opcode == .forget || opcode == .batchForget
+    /// The kernel did not take a reply: what it would have handed over comes back. Where the connection lives its caller gets
+    /// EIO, rather than to wait for ever, and the thread goes on. False: the connection is over. Throws where the kernel takes
+    /// not even that.
+    private func retract(_ exchange: consuming Exchange, _ reply: Reply, _ refusal: Errno) throws(Errno) -> Bool {
+        takeBack(exchange, reply)
+        switch refusal {
+        case .noSuchFileOrDirectory: return true
+        case .operationNotSupportedByDevice, .connectionAbort: return false
+        default: break
         }
-        return isForget
-    }
-
-    /// The kernel did not take a reply, and the connection lives: its caller gets EIO, rather than to wait for ever, and
-    /// the thread goes on. False: the connection is over. Throws where the device takes not even that.
-    private func replaceRefusedReply(_ lane: any Lane, _ refusal: Errno) throws(Errno) -> Bool {
-        lane.withReceived { request in
-            guard let header = request.decodedHeader else { return }
+        if let header = exchange.header {
             faults.tell(.refused, Opcode(rawValue: header.opcode), NodeID(rawValue: header.nodeid), refusal)
         }
-        do throws(Errno) {
-            try lane.reply(error: .ioError)
-            return true
-        } catch .noSuchFileOrDirectory {
-            // It has ended the request by itself, with EIO (`fuse_dev_do_write`).
-            return true
-        } catch .operationNotSupportedByDevice, .connectionAbort {
-            return false
+        guard case .refused(let error, _) = exchange.commit(.error(.ioError)) else { return true }
+        switch error {
+        // It has ended the request by itself, with EIO (`fuse_dev_do_write`).
+        case .noSuchFileOrDirectory: return true
+        case .operationNotSupportedByDevice, .connectionAbort: return false
+        default: throw error
         }
     }
 
-    /// Answers a request into `output`.
-    func answer(_ request: borrowing ReceivedRequest, _ hand: Hand, into output: inout OutputRawSpan) -> Disposition {
+    /// Calls the filesystem, and encodes its answer. Nil: somebody else replies.
+    private func answer(_ exchange: borrowing Exchange, _ hand: Hand) -> Reply? {
         // Without a header there is no name to reply to.
-        guard let header = request.decodedHeader else { return .noReply }
+        guard let header = exchange.request.decodedHeader else { return Reply.none }
         let opcode = Opcode(rawValue: header.opcode)
         counters.count(opcode)
         let isAnswered = opcode.isAnswered
-        if isAnswered { hand.take(header.unique, opcode) }
+        if isAnswered { hand.take(header.unique, opcode, exchange.memory) }
         do throws(Errno) {
-            try dispatch(request.message(features), hand, into: &output)
-            return isAnswered && !hand.hasDeferred(header.unique) ? .reply : .noReply
+            var room = exchange.room
+            try dispatch(exchange.request.message(features), hand, into: &room)
+            guard isAnswered else { return Reply.none }
+            return hand.hasDeferred(header.unique) ? nil : .body(room.byteCount)
         } catch {
-            guard isAnswered, !hand.hasDeferred(header.unique) else { return .noReply }
-            return .fail(faults.presentable(error, opcode, NodeID(rawValue: header.nodeid)))
+            guard isAnswered else { return Reply.none }
+            if hand.hasDeferred(header.unique) { return nil }
+            return .error(faults.presentable(error, opcode, NodeID(rawValue: header.nodeid)))
         }
     }
 }

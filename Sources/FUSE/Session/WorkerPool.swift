@@ -4,7 +4,7 @@
 //
 // Handlers are synchronous, and may block for long: a thread inside one serves nobody else. So the pool keeps at least
 // one thread waiting for requests: whoever takes a request and leaves nobody waiting starts another one first, up to a
-// bound. When many wait, one that has finished goes home; its lane is parked for the next one, as cloning a descriptor
+// bound. When many wait, one that has finished goes home; its channel is parked for the next one, as cloning a descriptor
 // costs more than a thread. Some are, without memory; those of a busy time beyond them go.
 //
 // Life cycle: `start` makes the first workers. A worker lives until the connection is over or until there are too many
@@ -43,29 +43,29 @@ public final class WorkerPool<FS: FileSystem>: Sendable {
         var live = 0
         /// The last worker has left: there will be no other, also where the first ones are still being started.
         var isOver = false
-        var parked: [any Lane] = []
+        var parked: [any Channel] = []
         var hasToldOfBound = false
         var failure: Errno?
     }
 
     private enum Growth {
-        case use(any Lane)
+        case use(any Channel)
         case make
         case bound(isNew: Bool)
         case over
     }
 
     private let session: Session<FS>
-    private let device: any Device
+    private let transport: any Transport
     private let limits: ThreadLimits
     private let waiting = Atomic<Int>(0)
     private let state = Mutex(State())
     private let endPipe: (readEnd: FileDescriptor, writeEnd: FileDescriptor)
 
     /// - Throws: what stands against a pipe, by which the end is told. The session is ended then: nobody would serve it.
-    public init(_ session: Session<FS>, device: any Device, limits: ThreadLimits) throws(Errno) {
+    public init(_ session: Session<FS>, transport: any Transport, limits: ThreadLimits) throws(Errno) {
         self.session = session
-        self.device = device
+        self.transport = transport
         self.limits = limits
         do throws(Errno) { endPipe = try makePipe() } catch {
             session.end()
@@ -92,7 +92,7 @@ public final class WorkerPool<FS: FileSystem>: Sendable {
     var threadCount: Int { state.withLock { $0.live } }
 
     /// Starts the first workers. Throws where not even one can be had; the session is ended then.
-    public func start(_ first: any Lane) throws(Errno) {
+    public func start(_ first: any Channel) throws(Errno) {
         state.withLock { $0.live = 1 }
         do throws(Errno) { try spawn(first) } catch {
             leave(after: error)
@@ -101,36 +101,36 @@ public final class WorkerPool<FS: FileSystem>: Sendable {
         for _ in 1..<limits.initial { grow(upTo: limits.maximum) }
     }
 
-    private func spawn(_ lane: any Lane) throws(Errno) {
+    private func spawn(_ channel: any Channel) throws(Errno) {
         waiting.add(1, ordering: .relaxed)
-        do throws(Errno) { try startThread { [self] in work(lane) } } catch {
+        do throws(Errno) { try startThread { [self] in work(channel) } } catch {
             waiting.subtract(1, ordering: .relaxed)
             throw error
         }
     }
 
-    private func work(_ lane: any Lane) {
+    private func work(_ channel: any Channel) {
         if let signal = session.interrupts.signal { InterruptSignal.unblock(signal) }
-        let hand = session.interrupts.enter(lane)
+        let hand = session.interrupts.enter(channel)
         defer { session.interrupts.leave(hand) }
         do throws(Errno) {
             while true {
-                let received: Bool
-                do throws(Errno) { received = try lane.receive() } catch {
+                let exchange: Exchange?
+                do throws(Errno) { exchange = try channel.receive() } catch {
                     waiting.subtract(1, ordering: .relaxed)
                     throw error
                 }
                 let left = waiting.subtract(1, ordering: .relaxed).newValue
-                guard received else {
+                guard let exchange else {
                     session.interrupts.connectionIsOver(hand)
                     return leave()
                 }
                 // What is forgotten comes in floods, when memory is short, and blocks nobody: a few threads are enough for it,
                 // and all that there may be would take memory themselves.
-                if left == 0 { grow(upTo: session.isForget(lane) ? min(limits.idle, limits.maximum) : limits.maximum) }
-                guard try session.finish(lane, hand) else { return leave() }
+                if left == 0 { grow(upTo: exchange.isForget ? min(limits.idle, limits.maximum) : limits.maximum) }
+                guard try session.serve(exchange, hand) else { return leave() }
                 // As it is now: at the end of a busy time, with nothing more to come, those go who are too many.
-                if waiting.load(ordering: .relaxed) >= limits.idle, goHome(lane) { return }
+                if waiting.load(ordering: .relaxed) >= limits.idle, goHome(channel) { return }
                 waiting.add(1, ordering: .relaxed)
             }
         } catch {
@@ -153,8 +153,8 @@ public final class WorkerPool<FS: FileSystem>: Sendable {
         }
         do throws(Errno) {
             switch decision {
-            case .use(let lane): try spawn(lane)
-            case .make: try spawn(device.makeLane())
+            case .use(let channel): try spawn(channel)
+            case .make: try spawn(transport.makeChannel())
             case .over: break
             case .bound(let isNew):
                 if isNew { session.logger.warning("all \(limits.maximum) threads are inside calls: further requests wait") }
@@ -167,19 +167,19 @@ public final class WorkerPool<FS: FileSystem>: Sendable {
     }
 
     /// Ends this worker, unless others have gone meanwhile. True: it has ended.
-    private func goHome(_ lane: any Lane) -> Bool {
-        lane.giveBackMemory()
+    private func goHome(_ channel: any Channel) -> Bool {
+        channel.giveBackMemory()
         return state.withLock { state in
             guard state.live > limits.initial, waiting.load(ordering: .relaxed) >= limits.idle else { return false }
             state.live -= 1
-            if state.parked.count < limits.idle { state.parked.append(lane) }
+            if state.parked.count < limits.idle { state.parked.append(channel) }
             return true
         }
     }
 
     /// Ends this worker; the last one ends the session.
     private func leave(after failure: Errno? = nil) {
-        let parked: [any Lane]? = state.withLock { state in
+        let parked: [any Channel]? = state.withLock { state in
             state.live -= 1
             if let failure { state.failure = failure }
             guard state.live == 0 else { return nil }

@@ -22,7 +22,7 @@ extension [UInt8] {
     }
 
     /// Lends them as they lie.
-    func lend<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+    func lend<R: ~Copyable, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
         // Safe: as above.
         try body(unsafe span.bytes)
     }

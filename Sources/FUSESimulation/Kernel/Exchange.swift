@@ -74,11 +74,11 @@ extension SimulatedKernel {
 
     // MARK: The server's side
 
-    func nextMessage(for lane: SimulatedLane) -> [UInt8]? {
+    func nextMessage(for channel: SimulatedChannel) -> [UInt8]? {
         monitor.within {
             while true {
                 if isOver { return nil }
-                if let next = queue.next(for: lane, minor: minor) {
+                if let next = queue.next(for: channel, minor: minor) {
                     counts[next.opcode, default: 0] += 1
                     // To some no reply comes that would tell who waits for the queue to be empty.
                     if queue.isEmpty { monitor.wakeAll() }
@@ -90,7 +90,7 @@ extension SimulatedKernel {
     }
 
     /// What `write(2)` does. Source: `fuse_dev_do_write` in Linux.
-    func take(_ message: [UInt8], from lane: SimulatedLane) throws(Errno) {
+    func take(_ message: [UInt8], from channel: SimulatedChannel) throws(Errno) {
         monitor.enter()
         defer { monitor.leave() }
         guard let header = message.structure(OutHeader.self), header.len == message.count else { throw .invalidArgument }
@@ -98,7 +98,7 @@ extension SimulatedKernel {
         if header.unique == 0 { return try apply(NotifyCode(rawValue: header.error), body) }
         guard (-511...0).contains(header.error) else { throw .invalidArgument }
         // After the end there is none.
-        guard let request = queue.find(header.unique & ~1, by: lane) else { throw .noSuchFileOrDirectory }
+        guard let request = queue.find(header.unique & ~1, by: channel) else { throw .noSuchFileOrDirectory }
         if header.unique & 1 != 0 {
             guard body.isEmpty else { throw .invalidArgument }
             switch Errno(rawValue: -header.error) {

@@ -21,8 +21,8 @@ enum ReplySize {
 final class KernelRequest {
     enum State {
         case waiting
-        /// The server has it, from this lane.
-        case sent(by: SimulatedLane)
+        /// The server has it, from this channel.
+        case sent(by: SimulatedChannel)
         case done(Result<[UInt8], Errno>)
     }
 
@@ -94,7 +94,7 @@ struct RequestQueue {
     mutating func interrupt(_ request: KernelRequest) { interrupts.append(request) }
 
     /// What the server gets next: interrupts, forgets, requests, as in `fuse_dev_do_read`.
-    mutating func next(for lane: SimulatedLane, minor: UInt32) -> (message: [UInt8], opcode: Opcode)? {
+    mutating func next(for channel: SimulatedChannel, minor: UInt32) -> (message: [UInt8], opcode: Opcode)? {
         if !interrupts.isEmpty {
             let request = interrupts.removeFirst()
             var body: [UInt8] = []
@@ -107,7 +107,7 @@ struct RequestQueue {
         guard !waiting.isEmpty else { return nil }
         let request = waiting.removeFirst()
         if request.opcode.isAnswered {
-            request.state = .sent(by: lane)
+            request.state = .sent(by: channel)
             sent[request.unique] = request
             if request.isInterrupted { interrupts.append(request) }
         } else {
@@ -134,9 +134,9 @@ struct RequestQueue {
         return (request.message, opcode)
     }
 
-    /// A request that came by this lane and is not answered.
-    func find(_ unique: UInt64, by lane: SimulatedLane) -> KernelRequest? {
-        guard let request = sent[unique], case .sent(let own) = request.state, own === lane else { return nil }
+    /// A request that came by this channel and is not answered.
+    func find(_ unique: UInt64, by channel: SimulatedChannel) -> KernelRequest? {
+        guard let request = sent[unique], case .sent(let own) = request.state, own === channel else { return nil }
         return request
     }
 

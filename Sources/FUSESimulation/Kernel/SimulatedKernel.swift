@@ -24,8 +24,8 @@ public import SystemPackage
 /// (names, attributes, pages, open files, backing ids), and refuses what Linux refuses.
 ///
 /// For a filesystem with a session around it, see ``Simulation``. By itself it is the `Device` that any server, also
-/// a wrong one, can be tried at: take a lane, receive, reply.
-public final class SimulatedKernel: Device, @unchecked Sendable {
+/// a wrong one, can be tried at: take a channel, receive, reply.
+public final class SimulatedKernel: Transport, @unchecked Sendable {
     public let options: KernelOptions
     /// The registered backing files, and faults of the table's own.
     public let backings: KernelBackings
@@ -66,7 +66,7 @@ public final class SimulatedKernel: Device, @unchecked Sendable {
 
     // MARK: The device
 
-    public func makeLane() throws(Errno) -> any Lane { SimulatedLane(self) }
+    public func makeChannel() throws(Errno) -> any Channel { SimulatedChannel(self) }
 
     public func openBacking(_ map: FUSEWire.BackingMap) throws(Errno) -> BackingID {
         if let fault = monitor.within({ fault(.backingOpen) }) { throw fault }
@@ -132,7 +132,7 @@ public final class SimulatedKernel: Device, @unchecked Sendable {
         }
     }
 
-    /// Ends the connection: calls that wait get ECONNABORTED, later ones ENOTCONN, and lanes end.
+    /// Ends the connection: calls that wait get ECONNABORTED, later ones ENOTCONN, and channels end.
     public func abort() {
         monitor.within {
             isOver = true

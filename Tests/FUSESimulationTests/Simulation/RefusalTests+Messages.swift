@@ -45,8 +45,8 @@ extension RefusalTests {
         let user = try server.kernel.makeProcess()
         var waiting: UInt64 = 0
         server.answers[.statfs] = { _, header in waiting = header.unique }
-        server.answers[.interrupt] = { [unowned server] lane, header in
-            let interrupted = try lane.received.load(InterruptIn.self, at: InHeader.wireSize).unique
+        server.answers[.interrupt] = { [unowned server] channel, header in
+            let interrupted = try channel.received.load(InterruptIn.self, at: InHeader.wireSize).unique
             #expect(interrupted == waiting)
             #expect(header.unique == waiting | 1)
             server.send(waiting, error: -4)

@@ -33,7 +33,7 @@ import Testing
         reply.major = 6
         let server = try WrongServer(reply: reply)
         #expect(throws: Errno.connectionAbort) { try server.kernel.makeProcess() }
-        #expect(try !server.lane.receive(), "and lanes end")
+        #expect(server.channel.receiveMessage() == nil, "and channels end")
     }
 
     /// What an old server leaves off at the end of its reply counts as 0.
@@ -80,11 +80,11 @@ import Testing
 
     @Test func repliesToNobody() throws {
         let server = try WrongServer()
-        server.answers[.statfs] = { [unowned server] lane, header in
+        server.answers[.statfs] = { [unowned server] channel, header in
             server.send(header.unique + 2, error: -5)
             server.send(424242, error: -5)
-            let other = try #require(try server.kernel.makeLane() as? SimulatedLane)
-            #expect(throws: Errno.noSuchFileOrDirectory, "it came by another lane") {
+            let other = try #require(try server.kernel.makeChannel() as? SimulatedChannel)
+            #expect(throws: Errno.noSuchFileOrDirectory, "it came by another channel") {
                 try other.write(bytes(OutHeader(len: 16, error: -5, unique: header.unique)))
             }
             server.send(header.unique, error: -5)
@@ -106,7 +106,7 @@ import Testing
         }
         #expect(throws: Errno.connectionAbort) { try user.statfs() }
         #expect(server.outcomes.suffix(2) == [.noSuchFileOrDirectory, .invalidArgument])
-        #expect(try !server.lane.receive())
+        #expect(server.channel.receiveMessage() == nil)
         #expect(server.notify(.invalInode, bytes(NotifyInvalInodeOut(ino: 2))) == nil)
         #expect(server.notify(.invalInode, bytes(NotifyInvalInodeOut(ino: 99))) == .noSuchFileOrDirectory)
         #expect(server.notify(.resend, []) == nil)

@@ -9,11 +9,11 @@ import Testing
 /// A server that answers each request as it is told, right or wrong. It has one directory, the root, and gives each name the
 /// node that the test says.
 final class WrongServer {
-    /// What it does with a request: sends anything by the lane, any number of times.
-    typealias Answer = (SimulatedLane, InHeader) throws -> Void
+    /// What it does with a request: sends anything by the channel, any number of times.
+    typealias Answer = (SimulatedChannel, InHeader) throws -> Void
 
     let kernel: SimulatedKernel
-    let lane: SimulatedLane
+    let channel: SimulatedChannel
     var answers: [Opcode: Answer] = [:]
     /// What `write(2)` said to what was sent, nil for success.
     var outcomes: [Errno?] = []
@@ -26,9 +26,9 @@ final class WrongServer {
         _ options: KernelOptions = KernelOptions(), reply: InitOut = WrongServer.initReply(), replySize: Int = InitOut.wireSize
     ) throws {
         kernel = SimulatedKernel(options)
-        lane = try #require(try kernel.makeLane() as? SimulatedLane)
-        #expect(try lane.receive())
-        let header = try lane.received.load(InHeader.self)
+        channel = try #require(try kernel.makeChannel() as? SimulatedChannel)
+        #expect(channel.receiveMessage() != nil)
+        let header = try channel.received.load(InHeader.self)
         #expect(header.opcode == Opcode.initialize.rawValue)
         send(header.unique, Array((bytes(reply) + [0]).prefix(replySize)))
         initOutcome = outcomes.removeLast()
@@ -61,10 +61,10 @@ final class WrongServer {
 
     private func serve() {
         do {
-            guard try lane.receive() else { return }
-            let header = try lane.received.load(InHeader.self)
-            requests.append((header, lane.received))
-            if let answer = answers[Opcode(rawValue: header.opcode)] { try answer(lane, header) } else {
+            guard channel.receiveMessage() != nil else { return }
+            let header = try channel.received.load(InHeader.self)
+            requests.append((header, channel.received))
+            if let answer = answers[Opcode(rawValue: header.opcode)] { try answer(channel, header) } else {
                 if Opcode(rawValue: header.opcode).isAnswered { send(header.unique, error: -38) }
             }
         } catch {
@@ -79,7 +79,7 @@ final class WrongServer {
 
     func raw(_ message: [UInt8]) {
         do throws(Errno) {
-            try lane.write(message)
+            try channel.write(message)
             outcomes.append(nil)
         } catch {
             outcomes.append(error)

@@ -86,10 +86,10 @@ import Testing
     /// The connection ends while a thread of the session's own takes a kept file back.
     @Test(arguments: [BackingOptions.IDs.allocated, .chosen { BackingID(rawValue: Int32($0.rawValue)) }])
     func theEndComesBetween(_ ids: BackingOptions.IDs) {
-        final class Ending: Device {
+        final class Ending: Transport {
             let backings = Mutex<InodeBackings?>(nil)
             let closed = Mutex<[BackingID]>([])
-            func makeLane() throws(Errno) -> any Lane { throw .notSupported }
+            func makeChannel() throws(Errno) -> any Channel { throw .notSupported }
             func openBacking(_ map: BackingMap) throws(Errno) -> BackingID { BackingID(rawValue: map.fd) }
             func closeBacking(_ id: BackingID) throws(Errno) {
                 closed.withLock { $0.append(id) }
@@ -112,9 +112,9 @@ import Testing
 
     /// Each of several threads takes back another one, and none waits for the others.
     @Test func whatIsTakenBackAtOnceIsNotOneAndTheSame() throws {
-        final class Gathering: Device {
+        final class Gathering: Transport {
             let starting = Atomic<Int>(0), inside = Atomic<Int>(0)
-            func makeLane() throws(Errno) -> any Lane { throw .notSupported }
+            func makeChannel() throws(Errno) -> any Channel { throw .notSupported }
             func openBacking(_ map: BackingMap) throws(Errno) -> BackingID { BackingID(rawValue: map.fd) }
             /// Nobody leaves before all four are there.
             func gather(_ count: borrowing Atomic<Int>) {

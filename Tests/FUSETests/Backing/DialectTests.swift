@@ -104,9 +104,9 @@ import Testing
 
     /// What a mirror of a million inodes costs here: a registration each, and no dictionary.
     @Test func aMillionInodesWithNumbersOfTheirOwn() {
-        final class Counting: Device {
+        final class Counting: Transport {
             let opened = Atomic<Int>(0), closed = Atomic<Int>(0), wrong = Atomic<Int>(0)
-            func makeLane() throws(Errno) -> any Lane { throw .notSupported }
+            func makeChannel() throws(Errno) -> any Channel { throw .notSupported }
             func openBacking(_ map: BackingMap) throws(Errno) -> BackingID {
                 opened.add(1, ordering: .relaxed)
                 if map.id != UInt64(map.fd) { wrong.add(1, ordering: .relaxed) }

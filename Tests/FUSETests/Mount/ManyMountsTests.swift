@@ -65,9 +65,9 @@ extension MountTests {
                     let mounted = try Fusermount.mount(at: path, options: MountOptions(logger: .silent), tag)
                     let device = DeviceFile(owning: mounted.device, logger: .silent)
                     // Served at once: the next one of them looks into the directory first.
-                    let lane = try device.firstLane()
-                    let session = try Session(OneFileFS(), device: device, lane: lane, options: SessionOptions(logger: .silent))
-                    try WorkerPool(session, device: device, limits: ThreadLimits(initial: 1)).start(lane)
+                    let channel = try device.firstChannel()
+                    let session = try Session(OneFileFS(), transport: device, channel: channel, options: SessionOptions(logger: .silent))
+                    try WorkerPool(session, transport: device, limits: ThreadLimits(initial: 1)).start(channel)
                     return (mounted.connection, tag, device)
                 }
             }.map { try $0.value() }

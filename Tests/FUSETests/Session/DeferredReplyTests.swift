@@ -17,7 +17,7 @@ import Testing
     /// Has a request deferred, which must not be answered by that.
     private func put(off message: [UInt8], _ stepped: Stepped<DeferringFS>) throws -> DeferredReply {
         #expect(try stepped.exchange(message) == nil)
-        #expect(stepped.lane.takeLater() == [])
+        #expect(stepped.channel.takeReplies() == [])
         return try fileSystem.take()
     }
 
@@ -77,7 +77,7 @@ import Testing
         let reply = try put(off: row.message, stepped)
         #expect(stepped.session.interrupts.deferredCount == 1)
         try answer(row.opcode, reply, to: row)
-        #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: nil, body: row.body)])
+        #expect(stepped.channel.takeReplies() == [Sent(unique: Self.unique, error: nil, body: row.body)])
         #expect(stepped.session.interrupts.deferredCount == 0)
         #expect(fileSystem.recorded.takeCalls() == [])
         // The thread that had it in hand replies to the next one by itself again.
@@ -100,7 +100,7 @@ import Testing
         #expect(try stepped.exchange(request(.lookup, payload: name.withNUL)) == nil)
         let root = Entry(node: .root, attributes: .directory(inode: 1))
         try stepped.session.fileSystem.take().reply(root)
-        #expect(stepped.lane.takeLater().map(\.error) == [nil])
+        #expect(stepped.channel.takeReplies().map(\.error) == [nil])
     }
 
     /// Nothing that a method returns after it has deferred its reply counts: no file is open, none is registered, and no
@@ -114,14 +114,14 @@ import Testing
             let reply = try put(off: Self.message(opcode), stepped)
             #expect(stepped.device.backings.withLock { $0.opened } == probes, "\(opcode)")
             reply.fail(.permissionDenied)
-            #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: .permissionDenied, body: [])])
+            #expect(stepped.channel.takeReplies() == [Sent(unique: Self.unique, error: .permissionDenied, body: [])])
         }
         #expect(fileSystem.recorded.takeCalls() == [])
         #expect(log.all == [])
         // The inode is idle: an open that is answered later is its first.
         let reply = try put(off: Self.message(.open), stepped)
         reply.reply(Opened(handle: 1, io: .passthrough(FileDescriptor(rawValue: 0))))
-        let opened = try #require(stepped.lane.takeLater().first).body.load(OpenOut.self)
+        let opened = try #require(stepped.channel.takeReplies().first).body.load(OpenOut.self)
         #expect(opened.open_flags == OpenFlags.passthrough.rawValue)
         #expect(stepped.device.backings.withLock { $0.live.count } == 1)
         _ = try stepped.exchange(request(.release, structure: bytes(ReleaseIn(fh: 1))))
@@ -144,9 +144,42 @@ import Testing
             }
         }
         let stepped = try Stepped(TwiceFS())
-        #expect(try stepped.exchange(Self.message(.lookup)) == nil)
-        #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: .permissionDenied, body: [])])
+        #expect(try stepped.exchange(Self.message(.lookup)) == Sent(unique: Self.unique, error: .permissionDenied, body: []))
         #expect(stepped.session.fileSystem.second.withLock { $0 } == .invalidArgument)
+    }
+
+    /// The memory of the request is the next one's as soon as the reply has left.
+    @Test func whatIsAnsweredWhileItsMethodRunsLeavesWhenThatReturns() throws {
+        /// Gives the reply on another thread, and reads the name after that.
+        final class EarlyFS: FileSystem {
+            let connection = Mutex<Connection?>(nil)
+            let names = Mutex<[[UInt8]]>([])
+            let isTaken = Mutex<@Sendable () -> Bool>({ true })
+            func start(_ connection: Connection) { self.connection.withLock { $0 = connection } }
+            func getattr(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply { throw .ioError }
+            func lookup(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) -> Entry {
+                guard let connection = connection.withLock({ $0 }) else { throw .ioError }
+                let error = connection.deferReply(to: request) { reply in
+                    let box = DeferredReply.Box(reply)
+                    do { try started { box.take()?.reply(RecordingFS.entry) }.value() } catch { Issue.record("\(error)") }
+                }
+                let hasLeft = isTaken.withLock { $0() }
+                #expect(!hasLeft)
+                let read = name.bytes.array
+                names.withLock { $0.append(read) }
+                throw error
+            }
+        }
+        let fileSystem = EarlyFS()
+        let stepped = try Stepped(fileSystem)
+        let channel = stepped.channel
+        fileSystem.isTaken.withLock { $0 = { !channel.takeReplies().isEmpty } }
+        let reply = try stepped.exchange(Self.message(.lookup))
+        #expect(reply == Sent(unique: Self.unique, error: nil, body: bytes(EntryOut(RecordingFS.entry))))
+        #expect(fileSystem.names.withLock { $0 } == [Array(Dispatched.name.dropLast())])
+        // It is not deferred any more, and the next one is served.
+        #expect(stepped.session.interrupts.deferredCount == 0)
+        #expect(try stepped.exchange(Self.message(.lookup)) == reply)
     }
 
     /// `readdir` was called for it.
@@ -154,7 +187,7 @@ import Testing
         let stepped = try Stepped(fileSystem)
         try answer(.readdir, try put(off: request(.readdirplus, structure: bytes(ReadIn(size: 512))), stepped))
         let entry = bytes(EntryOut()) + Dispatched.plainEntry
-        #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: nil, body: entry)])
+        #expect(stepped.channel.takeReplies() == [Sent(unique: Self.unique, error: nil, body: entry)])
     }
 
     /// Of every operation with every other one's kind of answer. It is told once for each operation.
@@ -167,7 +200,7 @@ import Testing
                 // One method gives the data of files and the values of attributes.
                 if [.data, .value].contains(opcode.replyKind), [.data, .value].contains(other.replyKind) { continue }
                 try answer(other, try put(off: row.message, stepped))
-                #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: .ioError, body: [])], "\(opcode) as \(other)")
+                #expect(stepped.channel.takeReplies() == [Sent(unique: Self.unique, error: .ioError, body: [])], "\(opcode) as \(other)")
             }
         }
         #expect(log.all.sorted() == rows.keys.map {
@@ -180,7 +213,7 @@ import Testing
         let log = CapturedLog()
         let stepped = try Stepped(fileSystem, options: SessionOptions(logger: log.logger))
         do { _ = try put(off: request(.read, structure: bytes(ReadIn(size: 4))), stepped) }
-        #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: .ioError, body: [])])
+        #expect(stepped.channel.takeReplies() == [Sent(unique: Self.unique, error: .ioError, body: [])])
         #expect(log.all.last == "error: READ of node 7: the deferred reply was dropped; the caller gets EIO (told once for READ)")
     }
 
@@ -188,9 +221,9 @@ import Testing
     func errorsAreThoseThatTheKernelTakes(thrown: Errno, seen: Errno) throws {
         let stepped = try Stepped(fileSystem)
         try put(off: request(.getattr, structure: bytes(GetattrIn())), stepped).fail(thrown)
-        #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: seen, body: [])])
+        #expect(stepped.channel.takeReplies() == [Sent(unique: Self.unique, error: seen, body: [])])
         try put(off: request(.read, structure: bytes(ReadIn(size: 4))), stepped).reply(data: { (_) throws(Errno) in throw thrown })
-        #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: seen, body: [])])
+        #expect(stepped.channel.takeReplies() == [Sent(unique: Self.unique, error: seen, body: [])])
     }
 
     @Test(arguments: [Errno.noSuchFileOrDirectory, .operationNotSupportedByDevice, .connectionAbort])
@@ -201,10 +234,10 @@ import Testing
             (.create, ["release 39168#16962", "forget 39168 1"]), (.read, []),
         ] {
             let reply = try put(off: Self.message(opcode), stepped)
-            stepped.lane.failLater(with: errno)
+            stepped.channel.failReply(with: errno)
             try answer(opcode, reply)
             #expect(fileSystem.recorded.takeCalls() == calls)
-            #expect(stepped.lane.takeLater() == [])
+            #expect(stepped.channel.takeReplies() == [])
         }
         #expect(fileSystem.recorded.record.withLock { $0.failure } == nil)
     }
@@ -212,9 +245,9 @@ import Testing
     @Test func whatTheKernelRefusesIsEIO() throws {
         let stepped = try Stepped(fileSystem)
         let reply = try put(off: Self.message(.lookup), stepped)
-        stepped.lane.failLater(with: .invalidArgument)
+        stepped.channel.failReply(with: .invalidArgument)
         try answer(.lookup, reply)
-        #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: .ioError, body: [])])
+        #expect(stepped.channel.takeReplies() == [Sent(unique: Self.unique, error: .ioError, body: [])])
         #expect(fileSystem.recorded.takeCalls() == ["forget 39168 1"])
     }
 
@@ -226,7 +259,7 @@ import Testing
         #expect(fileSystem.recorded.record.withLock { $0.stops } == 1)
         try answer(.lookup, reply)
         _ = consume dropped
-        #expect(stepped.lane.takeLater() == [])
+        #expect(stepped.channel.takeReplies() == [])
         #expect(fileSystem.recorded.takeCalls() == [])
     }
 
@@ -235,13 +268,13 @@ import Testing
         let unique = Self.unique | FUSEProtocol.uniqueResend
         let reply = try put(off: request(.read, structure: bytes(ReadIn(size: 4)), unique: unique), stepped)
         try answer(.read, reply)
-        #expect(stepped.lane.takeLater() == [Reply(unique: unique, error: nil, body: [UInt8]("some".utf8))])
+        #expect(stepped.channel.takeReplies() == [Sent(unique: unique, error: nil, body: [UInt8]("some".utf8))])
     }
 
     @Test func theEndOfTheConnectionIsToldAsAnInterrupt() throws {
         let stepped = try Stepped(fileSystem)
         let reply = try put(off: Self.message(.read), stepped)
-        #expect(try !stepped.session.step(stepped.lane))
+        #expect(try !stepped.session.step(stepped.channel))
         while fileSystem.interruptions.withLock({ $0.isEmpty }) { sched_yield() }
         let isInterrupted = reply.isInterrupted
         #expect(isInterrupted)
@@ -267,7 +300,7 @@ import Testing
         #expect(after)
         #expect(fileSystem.interruptions.withLock { $0 } == [RequestID(rawValue: Self.unique)])
         reply.fail(.interrupted)
-        #expect(stepped.lane.takeLater() == [Reply(unique: Self.unique, error: .interrupted, body: [])])
+        #expect(stepped.channel.takeReplies() == [Sent(unique: Self.unique, error: .interrupted, body: [])])
     }
 
     @Test func onlyARequestInHandCanBeDeferred() throws {

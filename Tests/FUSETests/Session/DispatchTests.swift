@@ -14,7 +14,7 @@ import Testing
         let stepped = try Stepped(fileSystem)
         let reply = try stepped.exchange(row.message)
         #expect(fileSystem.takeCalls() == [row.call])
-        #expect(reply == Reply(unique: 0x1122_3344_5566_7788, error: nil, body: row.body))
+        #expect(reply == Sent(unique: 0x1122_3344_5566_7788, error: nil, body: row.body))
         #expect(stepped.session.counters[row.opcode] == 1)
     }
 
@@ -133,7 +133,7 @@ import Testing
             let isOpen = opcode == .create || opcode == .tmpfile
             #expect(after.map { $0.prefix { $0 != " " } } == (isOpen ? ["release", "forget"] : ["forget"]), "\(opcode)")
             // Once, also where the error finds nobody.
-            stepped.lane.failReply(with: .noSuchFileOrDirectory)
+            stepped.channel.failReply(with: .noSuchFileOrDirectory)
             #expect(try stepped.exchange(request(opcode, structure: structure, payload: payload, extensions: Self.contexts)) == nil)
             #expect(fileSystem.takeCalls().count { $0.hasPrefix("forget") || $0.hasPrefix("release") } == (isOpen ? 2 : 1), "\(opcode)")
         }
@@ -187,12 +187,12 @@ import Testing
 
     @Test func destroyIsAnswered() throws {
         let stepped = try Stepped(RecordingFS())
-        #expect(try stepped.exchange(request(.destroy)) == Reply(unique: 0x1122_3344_5566_7788, error: nil, body: []))
+        #expect(try stepped.exchange(request(.destroy)) == Sent(unique: 0x1122_3344_5566_7788, error: nil, body: []))
     }
 
     @Test func theConnectionsEnd() throws {
         let stepped = try Stepped(RecordingFS())
-        let goesOn = try stepped.session.step(stepped.lane)
+        let goesOn = try stepped.session.step(stepped.channel)
         #expect(!goesOn)
     }
 }

@@ -38,7 +38,7 @@ import Testing
         let before = log.all.count
         for _ in 0..<2 {
             let reply = try stepped.exchange(Self.message(opcode))
-            #expect(reply == Reply(unique: 0x1122_3344_5566_7788, error: error, body: []), "\(opcode), \(fault)")
+            #expect(reply == Sent(unique: 0x1122_3344_5566_7788, error: error, body: []), "\(opcode), \(fault)")
             #expect(fileSystem.recorded.takeCalls() == calls, "\(opcode), \(fault)")
         }
         let line = "error: \(opcode) of node 7: \(fault.description); the caller gets EIO (told once for \(opcode))"

@@ -156,24 +156,21 @@ final class RandomFS: FileSystem {
         var generator = SplitMix64(state: seed)
         // Traced: what cannot be decoded must not trap there either.
         let stepped = try Stepped(RandomFS(seed: generator.next()), capacity: 16384, trace: { _ in })
-        let (lane, session) = (stepped.lane, stepped.session)
+        let (channel, session) = (stepped.channel, stepped.session)
         var (answered, succeeded, silent) = (0, 0, 0)
         let rounds = environmentNumber("SWIFT_FUSE_FUZZ_ROUNDS") ?? 100_000
         for round in 0..<rounds {
             let message = mutated(Self.samples[round % Self.samples.count], &generator)
             // Now and then nobody takes the reply, and all of it is taken back.
             let isLost = generator.next() % 8 == 0
-            if isLost { lane.failReply(with: .noSuchFileOrDirectory) }
-            lane.send(message)
+            if isLost { channel.failReply(with: .noSuchFileOrDirectory) }
+            channel.send(message)
             try #require(try session.step(stepped.traced), "\(message), SWIFT_FUSE_SEED=\(seed)")
-            // A deferred one goes out another way, and so does what an INTERRUPT for a request that is not there is answered
-            // with, at any time.
-            let later = lane.takeLater().filter { !($0.error == .resourceTemporarilyUnavailable && $0.unique % 2 == 1) }
-            let replies = lane.takeReplies() + later
+            let replies = channel.takeReplies()
             let isDue = message.count >= 40 && Opcode(rawValue: word(message, 4)).isAnswered
             if isLost {
-                // Nothing was due, or it went out another way.
-                lane.forgetFailures()
+                // Nothing was due.
+                channel.forgetFailures()
                 continue
             }
             let isRight = replies.count == (isDue ? 1 : 0) && replies.allSatisfy { isAcceptable($0, to: message) }
@@ -186,7 +183,7 @@ final class RandomFS: FileSystem {
         #expect(answered > rounds / 2 && succeeded > rounds / 10 && answered - succeeded > rounds / 10 && silent > rounds * 3 / 100, "SWIFT_FUSE_SEED=\(seed): \(answered) \(succeeded) \(silent)")
     }
 
-    private func isAcceptable(_ reply: Reply, to message: [UInt8]) -> Bool {
+    private func isAcceptable(_ reply: Sent, to message: [UInt8]) -> Bool {
         guard reply.unique == (try? message.load(InHeader.self).unique) else { return false }
         if let error = reply.error { return (1...511).contains(error.rawValue) && reply.body.isEmpty }
         switch Opcode(rawValue: word(message, 4)) {

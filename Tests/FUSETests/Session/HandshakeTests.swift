@@ -16,13 +16,13 @@ import Testing
         return try stepped.initReply.body.load()
     }
 
-    func refusal(_ requests: [[UInt8]], options: SessionOptions = SessionOptions(logger: .silent)) throws -> (SessionError, [Reply]) {
-        let lane = ScriptedLane(requests)
+    func refusal(_ requests: [[UInt8]], options: SessionOptions = SessionOptions(logger: .silent)) throws -> (SessionError, [Sent]) {
+        let channel = ScriptedChannel(requests)
         let error = try #require(throws: SessionError.self) {
-            try Session(fileSystem, device: ScriptedDevice(), lane: lane, options: options)
+            try Session(fileSystem, transport: ScriptedDevice(), channel: channel, options: options)
         }
         #expect(fileSystem.record.withLock { $0.connection == nil }, "a filesystem was started without a connection")
-        return (error, lane.takeReplies())
+        return (error, channel.takeReplies())
     }
 
     @Test(arguments: [31, 35, 36, 38, 40, 44, 45, 46, 99] as [UInt32])
@@ -72,7 +72,7 @@ import Testing
         let other = RecordingFS(capabilities: [.allowIdmap, .posixACL], required: [.allowIdmap])
         let error = try #require(throws: SessionError.self) {
             try Session(
-                other, device: ScriptedDevice(), lane: ScriptedLane([initRequest(offers: [.initExt, .posixACL])]),
+                other, transport: ScriptedDevice(), channel: ScriptedChannel([initRequest(offers: [.initExt, .posixACL])]),
                 options: SessionOptions(logger: .silent))
         }
         #expect(error == .missing(.allowIdmap))
@@ -136,9 +136,9 @@ import Testing
     }
 
     @Test func aNewerMajorIsToldOursAndAsksAgain() throws {
-        let lane = ScriptedLane([initRequest(major: 8, minor: 3), initRequest(major: 7, minor: 40)])
-        let session = try Session(fileSystem, device: ScriptedDevice(), lane: lane, options: SessionOptions(logger: .silent))
-        let replies = lane.takeReplies()
+        let channel = ScriptedChannel([initRequest(major: 8, minor: 3), initRequest(major: 7, minor: 40)])
+        let session = try Session(fileSystem, transport: ScriptedDevice(), channel: channel, options: SessionOptions(logger: .silent))
+        let replies = channel.takeReplies()
         try #require(replies.count == 2)
         #expect(try replies[0].body.load(InitOut.self).major == 7)
         #expect(session.connection.protocolMinor == 40)
@@ -148,7 +148,7 @@ import Testing
     func anOldKernelIsRefused(major: UInt32, minor: UInt32) throws {
         let (error, replies) = try refusal([initRequest(major: major, minor: minor)])
         #expect(error == .kernelTooOld(major: major, minor: minor))
-        #expect(replies == [Reply(unique: 2, error: .protocolError, body: [])])
+        #expect(replies == [Sent(unique: 2, error: .protocolError, body: [])])
         #expect("\(error)" == "the kernel speaks FUSE protocol \(major).\(minor), and 7.31 is the oldest served here: Linux 5.4 or newer is needed")
     }
 
@@ -156,7 +156,7 @@ import Testing
         for count in [0, 4, 8, 15] {
             let (error, replies) = try refusal([initRequest(count: count)])
             #expect(error == .notAnInit)
-            #expect(replies == [Reply(unique: 2, error: .protocolError, body: [])])
+            #expect(replies == [Sent(unique: 2, error: .protocolError, body: [])])
         }
     }
 
@@ -176,18 +176,18 @@ import Testing
     /// ENOENT is what the kernel says to a reply once the connection is aborted.
     @Test(arguments: [Errno.noSuchFileOrDirectory, .operationNotSupportedByDevice])
     func aConnectionThatEndsBeforeTheReply(errno: Errno) throws {
-        let lane = ScriptedLane([initRequest()])
-        lane.failReply(with: errno)
+        let channel = ScriptedChannel([initRequest()])
+        channel.failReply(with: errno)
         #expect(throws: SessionError.ended) {
-            try Session(fileSystem, device: ScriptedDevice(), lane: lane, options: SessionOptions(logger: .silent))
+            try Session(fileSystem, transport: ScriptedDevice(), channel: channel, options: SessionOptions(logger: .silent))
         }
     }
 
     @Test func aDeviceThatFails() throws {
-        let lane = ScriptedLane([initRequest()])
-        lane.failReceive(with: .notPermitted)
+        let channel = ScriptedChannel([initRequest()])
+        channel.failReceive(with: .notPermitted)
         #expect(throws: SessionError.system(.notPermitted)) {
-            try Session(fileSystem, device: ScriptedDevice(), lane: lane, options: SessionOptions(logger: .silent))
+            try Session(fileSystem, transport: ScriptedDevice(), channel: channel, options: SessionOptions(logger: .silent))
         }
     }
 

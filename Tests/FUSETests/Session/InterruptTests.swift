@@ -41,13 +41,13 @@ final class WaitingFS: TinyFS {
     }
 
     /// Serves one request on a thread of its own.
-    private func serving<FS: FileSystem>(_ stepped: Stepped<FS>, _ message: [UInt8]) -> Started<[Reply]> {
-        let lane = ScriptedLane([message])
+    private func serving<FS: FileSystem>(_ stepped: Stepped<FS>, _ message: [UInt8]) -> Started<[Sent]> {
+        let channel = ScriptedChannel([message])
         return started {
             // A thread of the test runner's may have it blocked; those of a pool see to it themselves.
             InterruptSignal.unblock(SIGURG)
-            _ = try stepped.session.step(lane)
-            return lane.takeReplies()
+            _ = try stepped.session.step(channel)
+            return channel.takeReplies()
         }
     }
 
@@ -60,7 +60,7 @@ final class WaitingFS: TinyFS {
         let call = serving(stepped, request(.read, structure: bytes(ReadIn(size: 10)), node: 2, unique: unique))
         fileSystem.entered.wait()
         #expect(try stepped.exchange(interrupt(unique)) == nil)
-        #expect(try call.value() == [Reply(unique: unique, error: .interrupted, body: [])])
+        #expect(try call.value() == [Sent(unique: unique, error: .interrupted, body: [])])
     }
 
     @Test func aLoopThatAsksStops() throws {
@@ -71,7 +71,7 @@ final class WaitingFS: TinyFS {
         let call = serving(stepped, request(.fsync, structure: bytes(FsyncIn()), node: 2, unique: 100))
         fileSystem.entered.wait()
         #expect(try stepped.exchange(interrupt(100)) == nil)
-        #expect(try call.value() == [Reply(unique: 100, error: .interrupted, body: [])])
+        #expect(try call.value() == [Sent(unique: 100, error: .interrupted, body: [])])
     }
 
     /// The kernel sends no interrupts for an aborted connection: its callers have gone.
@@ -83,8 +83,8 @@ final class WaitingFS: TinyFS {
         let structure = opcode == .read ? bytes(ReadIn(size: 10)) : bytes(FsyncIn())
         let call = serving(stepped, request(opcode, structure: structure, node: 2, unique: unique))
         fileSystem.entered.wait()
-        #expect(try !stepped.session.step(stepped.lane))
-        #expect(try call.value() == [Reply(unique: unique, error: .interrupted, body: [])])
+        #expect(try !stepped.session.step(stepped.channel))
+        #expect(try call.value() == [Sent(unique: unique, error: .interrupted, body: [])])
     }
 
     /// It may write what is still to be written.
@@ -103,8 +103,8 @@ final class WaitingFS: TinyFS {
         let stepped = try Stepped(fileSystem)
         let call = serving(stepped, request(.release, structure: bytes(ReleaseIn()), node: 2, unique: unique))
         fileSystem.entered.wait()
-        #expect(try !stepped.session.step(stepped.lane))
-        #expect(try call.value() == [Reply(unique: unique, error: nil, body: [])])
+        #expect(try !stepped.session.step(stepped.channel))
+        #expect(try call.value() == [Sent(unique: unique, error: nil, body: [])])
         let isInterrupted = fileSystem.isInterrupted.load(ordering: .relaxed)
         #expect(!isInterrupted)
     }
@@ -114,7 +114,7 @@ final class WaitingFS: TinyFS {
     @Test func whoServesIsToldByANumber() throws {
         let interrupts = Interrupts(signal: nil, logger: .silent) { _ in }
         #expect(!interrupts.isOnServingThread)
-        let hand = interrupts.enter(ScriptedLane())
+        let hand = interrupts.enter(ScriptedChannel())
         #expect(hand.thread == clinux_gettid())
         #expect(interrupts.isOnServingThread)
         #expect(try !started { interrupts.isOnServingThread }.value())
@@ -122,12 +122,14 @@ final class WaitingFS: TinyFS {
         #expect(!interrupts.isOnServingThread)
     }
 
-    @Test func aDeferralThatComesTooLateSaysNothingOfTheNextRequest() {
-        let hand = Hand(ScriptedLane())
-        hand.take(2, .read)
+    @Test func aDeferralThatComesTooLateSaysNothingOfTheNextRequest() throws {
+        let hand = Hand(ScriptedChannel())
+        let slot = try MessageSlot(capacity: 4096) { (_) throws(Errno) in }
+        let memory = slot.exchange(request(.read).raw).memory
+        hand.take(2, .read, memory)
         hand.putDown()
         hand.deferReply(to: 2)
-        hand.take(4, .read)
+        hand.take(4, .read, memory)
         #expect(!hand.hasDeferred(4))
         hand.deferReply(to: 4)
         #expect(hand.hasDeferred(4))
@@ -137,21 +139,21 @@ final class WaitingFS: TinyFS {
     @Test func anInterruptThatComesBeforeItsRequest() throws {
         let fileSystem = WaitingFS()
         let stepped = try Stepped(fileSystem)
-        let lane = ScriptedLane([request(.read, structure: bytes(ReadIn(size: 10)), node: 2, unique: 100)])
+        let channel = ScriptedChannel([request(.read, structure: bytes(ReadIn(size: 10)), node: 2, unique: 100)])
         let call = started {
             InterruptSignal.unblock(SIGURG)
-            return try stepped.session.step(lane)
+            return try stepped.session.step(channel)
         }
         fileSystem.entered.wait()
         #expect(try stepped.exchange(interrupt(200)) == nil)
-        lane.gotLater.wait()
-        #expect(lane.takeLater() == [Reply(unique: 201, error: .resourceTemporarilyUnavailable, body: [])])
+        channel.gotRepeat.wait()
+        #expect(channel.takeRepeated() == [RequestID(rawValue: 200)])
         #expect(stepped.session.connection.isInterrupted(Request(id: RequestID(rawValue: 200), caller: Caller(user: UserID(0), group: GroupID(0)))) == false)
         // The other one was left alone meanwhile.
-        #expect(lane.takeReplies() == [])
+        #expect(channel.takeReplies() == [])
         #expect(try stepped.exchange(interrupt(100)) == nil)
         #expect(try call.value())
-        #expect(lane.takeReplies() == [Reply(unique: 100, error: .interrupted, body: [])])
+        #expect(channel.takeReplies() == [Sent(unique: 100, error: .interrupted, body: [])])
     }
 
     /// One thread serves thousands of requests that block for a moment each, while interrupts for some of them arrive at any
@@ -172,12 +174,12 @@ final class WaitingFS: TinyFS {
         let fileSystem = BriefFS()
         let stepped = try Stepped(fileSystem)
         let count = 20_000 as UInt64
-        let lane = ScriptedLane((1...count).map { request(.fsync, structure: bytes(FsyncIn()), node: 2, unique: $0 * 2) })
+        let channel = ScriptedChannel((1...count).map { request(.fsync, structure: bytes(FsyncIn()), node: 2, unique: $0 * 2) })
         let isOver = Atomic(false)
         let marked = Mutex<Set<UInt64>>([])
         let serving = started {
             InterruptSignal.unblock(SIGURG)
-            while try stepped.session.step(lane) {}
+            while try stepped.session.step(channel) {}
             isOver.store(true, ordering: .relaxed)
         }
         while !isOver.load(ordering: .relaxed) {
@@ -191,7 +193,7 @@ final class WaitingFS: TinyFS {
         let hit = fileSystem.hit.withLock { $0 }
         #expect(!hit.isEmpty)
         #expect(hit.subtracting(marked.withLock { $0 }) == [])
-        #expect(lane.takeReplies().count == Int(count))
+        #expect(channel.takeReplies().count == Int(count))
     }
 
     @Test func anotherHandlerOfTheProgramsStays() throws {

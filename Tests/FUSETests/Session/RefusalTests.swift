@@ -42,7 +42,7 @@ struct BareFS: FileSystem {
         let structure = [UInt8](repeating: 0, count: opcode.inSize)
         #expect(
             try stepped.exchange(request(opcode, structure: structure))
-                == Reply(unique: 0x1122_3344_5566_7788, error: .noFunction, body: []))
+                == Sent(unique: 0x1122_3344_5566_7788, error: .noFunction, body: []))
         #expect(fileSystem.takeCalls() == [])
     }
 
@@ -59,7 +59,7 @@ struct BareFS: FileSystem {
         fileSystem.fail(with: thrown)
         for row in Dispatched.all where row.opcode != .release && row.opcode != .releasedir {
             let reply = try stepped.exchange(row.message)
-            #expect(reply == Reply(unique: 0x1122_3344_5566_7788, error: seen, body: []), "\(row.opcode)")
+            #expect(reply == Sent(unique: 0x1122_3344_5566_7788, error: seen, body: []), "\(row.opcode)")
             #expect(fileSystem.takeCalls() == [row.call])
         }
     }
@@ -142,7 +142,7 @@ struct BareFS: FileSystem {
             var message = request(.lookup, payload: "a".withNUL)
             message.replaceSubrange(0..<4, with: (0..<4).map { UInt8(truncatingIfNeeded: length >> ($0 * 8)) })
             let reply = try stepped.exchange(message)
-            #expect(reply == Reply(unique: 0x1122_3344_5566_7788, error: .ioError, body: []))
+            #expect(reply == Sent(unique: 0x1122_3344_5566_7788, error: .ioError, body: []))
         }
     }
 
@@ -153,7 +153,7 @@ struct BareFS: FileSystem {
         let unique = FUSEProtocol.uniqueResend | 42
         #expect(try stepped.exchange(request(.lookup, payload: "a".withNUL, unique: unique))?.unique == unique)
         #expect(fileSystem.lastRequest?.id == RequestID(rawValue: unique))
-        #expect(try stepped.exchange(request(.lookup, unique: unique)) == Reply(unique: unique, error: .ioError, body: []))
+        #expect(try stepped.exchange(request(.lookup, unique: unique)) == Sent(unique: unique, error: .ioError, body: []))
     }
 
     @Test func aWriteThatPromisesMoreThanItCarries() throws {

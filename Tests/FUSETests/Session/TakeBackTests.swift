@@ -12,11 +12,11 @@ import Testing
 
     /// Answers a request whose reply nobody takes, and returns the calls after the request's own.
     func unreceived(_ stepped: Stepped<RecordingFS>, _ message: [UInt8], _ errno: Errno = .noSuchFileOrDirectory) throws -> [String] {
-        stepped.lane.failReply(with: errno)
-        stepped.lane.send(message)
-        let goesOn = try stepped.session.step(stepped.lane)
+        stepped.channel.failReply(with: errno)
+        stepped.channel.send(message)
+        let goesOn = try stepped.session.step(stepped.channel)
         #expect(goesOn == (errno == .noSuchFileOrDirectory))
-        #expect(stepped.lane.takeReplies() == [])
+        #expect(stepped.channel.takeReplies() == [])
         return Array(fileSystem.takeCalls().dropFirst())
     }
 
@@ -49,7 +49,7 @@ import Testing
             func forget(_ node: NodeID, lookups: UInt64) { known.forget(node, lookups: lookups) }
         }
         let stepped = try Stepped(AbsentFS())
-        stepped.lane.failReply(with: .noSuchFileOrDirectory)
+        stepped.channel.failReply(with: .noSuchFileOrDirectory)
         #expect(try stepped.exchange(request(.lookup, payload: Dispatched.name)) == nil)
         #expect(stepped.session.fileSystem.known.takeCalls() == [])
     }
@@ -57,7 +57,7 @@ import Testing
     @Test func everyEntryOfAListingComesBackButTheDots() throws {
         let listing = ListingFS(names: [".", ".."] + (0..<20).map { "entry\($0)" })
         let stepped = try Stepped(listing)
-        stepped.lane.failReply(with: .noSuchFileOrDirectory)
+        stepped.channel.failReply(with: .noSuchFileOrDirectory)
         #expect(try stepped.exchange(request(.readdirplus, structure: bytes(ReadIn(size: 1500)))) == nil)
         #expect(listing.lookups == [:])
     }
@@ -81,9 +81,9 @@ import Testing
     @Test func aReplyThatTheKernelRefuses() throws {
         let log = CapturedLog()
         let stepped = try Stepped(fileSystem, options: SessionOptions(logger: log.logger))
-        stepped.lane.failReply(with: .invalidArgument)
+        stepped.channel.failReply(with: .invalidArgument)
         let reply = try stepped.exchange(request(.lookup, payload: Dispatched.name))
-        #expect(reply == Reply(unique: 0x1122_3344_5566_7788, error: .ioError, body: []))
+        #expect(reply == Sent(unique: 0x1122_3344_5566_7788, error: .ioError, body: []))
         #expect(fileSystem.takeCalls() == ["lookup a name in 7", "forget 39168 1"])
         #expect(log.all == ["error: LOOKUP of node 7: the kernel refused the reply: Invalid argument; the caller gets EIO (told once for LOOKUP)"])
     }
@@ -92,17 +92,17 @@ import Testing
     @Test(arguments: [(Errno.noSuchFileOrDirectory, true), (.operationNotSupportedByDevice, false)])
     func aRefusedReplyThatNobodyWaitsForAnyMore(errno: Errno, goesOn: Bool) throws {
         let stepped = try Stepped(fileSystem)
-        stepped.lane.failReply(with: .noMemory)
-        stepped.lane.failReply(with: errno)
-        stepped.lane.send(request(.lookup, payload: Dispatched.name))
-        #expect(try stepped.session.step(stepped.lane) == goesOn)
-        #expect(stepped.lane.takeReplies() == [])
+        stepped.channel.failReply(with: .noMemory)
+        stepped.channel.failReply(with: errno)
+        stepped.channel.send(request(.lookup, payload: Dispatched.name))
+        #expect(try stepped.session.step(stepped.channel) == goesOn)
+        #expect(stepped.channel.takeReplies() == [])
     }
 
     @Test func aDeviceThatRefusesEvenTheError() throws {
         let stepped = try Stepped(fileSystem)
-        for _ in 0..<2 { stepped.lane.failReply(with: .notPermitted) }
-        stepped.lane.send(request(.lookup, payload: Dispatched.name))
-        #expect(throws: Errno.notPermitted) { try stepped.session.step(stepped.lane) }
+        for _ in 0..<2 { stepped.channel.failReply(with: .notPermitted) }
+        stepped.channel.send(request(.lookup, payload: Dispatched.name))
+        #expect(throws: Errno.notPermitted) { try stepped.session.step(stepped.channel) }
     }
 }

@@ -8,15 +8,15 @@ import Testing
 
 @testable import FUSE
 
-/// Threads on scripted lanes: how they end.
+/// Threads on scripted channels: how they end.
 @Suite(.timeLimit(.minutes(10))) struct WorkerPoolTests {
     let fileSystem = RecordingFS()
 
-    /// Serves what the lane holds to its end. The session is stepped by threads from then on.
+    /// Serves what the channel holds to its end. The session is stepped by threads from then on.
     func serve(_ stepped: Stepped<RecordingFS>, initial: Int = 1) throws -> WorkerPool<RecordingFS> {
-        let pool = try WorkerPool(stepped.session, device: stepped.device, limits: ThreadLimits(initial: initial, maximum: 8))
+        let pool = try WorkerPool(stepped.session, transport: stepped.device, limits: ThreadLimits(initial: initial, maximum: 8))
         do {
-            try pool.start(stepped.lane)
+            try pool.start(stepped.channel)
             _ = try MountCalls.waitForAny([pool.ended])
         }
         return pool
@@ -24,9 +24,9 @@ import Testing
 
     @Test func allIsServedAndTheFilesystemStoppedOnce() throws {
         let stepped = try Stepped(fileSystem)
-        for _ in 0..<100 { stepped.lane.send(request(.statfs)) }
+        for _ in 0..<100 { stepped.channel.send(request(.statfs)) }
         let pool = try serve(stepped, initial: 4)
-        #expect(stepped.lane.takeReplies().count == 100)
+        #expect(stepped.channel.takeReplies().count == 100)
         #expect(fileSystem.record.withLock { $0.stops } == 1)
         #expect(pool.threadCount == 0)
         #expect(pool.failure == nil)
@@ -46,7 +46,7 @@ import Testing
     func aDeviceThatFailsEndsItAndSaysWhy(errno: Errno) throws {
         let log = CapturedLog()
         let stepped = try Stepped(fileSystem, options: SessionOptions(logger: log.logger))
-        stepped.lane.failReceive(with: errno)
+        stepped.channel.failReceive(with: errno)
         let pool = try serve(stepped)
         #expect(pool.failure == errno)
         #expect(fileSystem.record.withLock { $0.stops } == 1)
@@ -55,11 +55,11 @@ import Testing
 
     @Test func withoutFurtherLanesTheFirstThreadServes() throws {
         let log = CapturedLog()
-        let device = ScriptedDevice(laneRefusal: .tooManyOpenFiles)
+        let device = ScriptedDevice(channelRefusal: .tooManyOpenFiles)
         let stepped = try Stepped(fileSystem, device: device, options: SessionOptions(logger: log.logger))
-        for _ in 0..<3 { stepped.lane.send(request(.statfs)) }
+        for _ in 0..<3 { stepped.channel.send(request(.statfs)) }
         let pool = try serve(stepped, initial: 1)
-        #expect(stepped.lane.takeReplies().count == 3)
+        #expect(stepped.channel.takeReplies().count == 3)
         #expect(pool.failure == nil)
         #expect(log.all == Array(repeating: "warning: no further thread could be started: Too many open files", count: 3))
     }
@@ -67,7 +67,7 @@ import Testing
     /// Both ends of its pipe go with it: only then does the other one show that this end is closed.
     @Test func aPoolThatIsNeverStartedLeavesNothing() throws {
         let stepped = try Stepped(fileSystem)
-        var pool: WorkerPool? = try WorkerPool(stepped.session, device: stepped.device, limits: ThreadLimits(initial: 1))
+        var pool: WorkerPool? = try WorkerPool(stepped.session, transport: stepped.device, limits: ThreadLimits(initial: 1))
         let copy = try #require(pool).ended.duplicate()
         defer { try? copy.close() }
         pool = nil
@@ -88,8 +88,8 @@ import Testing
 
     @Test func aConnectionThatEndsWithAReply() throws {
         let stepped = try Stepped(fileSystem)
-        stepped.lane.send(request(.statfs))
-        stepped.lane.failReply(with: .operationNotSupportedByDevice)
+        stepped.channel.send(request(.statfs))
+        stepped.channel.failReply(with: .operationNotSupportedByDevice)
         let pool = try serve(stepped)
         #expect(pool.failure == nil)
         #expect(fileSystem.takeCalls() == ["statfs 7"])

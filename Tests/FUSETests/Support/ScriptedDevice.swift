@@ -10,7 +10,7 @@ import SystemPackage
 
 /// The kernel's table of backing files: ids are given out upwards from 1, as a kernel does it, and what a script says
 /// is refused.
-final class ScriptedDevice: Device {
+final class ScriptedDevice: Transport {
     struct Backings {
         /// What the next registrations answer, nil for success; then all succeed.
         var script: [Errno?] = []
@@ -43,24 +43,24 @@ final class ScriptedDevice: Device {
     /// Called for each registration, without a lock: a place to let others go first.
     let whileOpening: @Sendable () -> Void
 
-    /// What stands against further lanes.
-    let laneRefusal: Errno?
+    /// What stands against further channels.
+    let channelRefusal: Errno?
 
     init(
-        script: [Errno?] = [], reusesIDs: Bool = false, takesServerIDs: Bool = false, laneRefusal: Errno? = nil,
+        script: [Errno?] = [], reusesIDs: Bool = false, takesServerIDs: Bool = false, channelRefusal: Errno? = nil,
         whileNotifying: @escaping @Sendable (NotifyCode) -> Void = { _ in }, whileOpening: @escaping @Sendable () -> Void = {}
     ) {
         self.whileNotifying = whileNotifying
-        self.laneRefusal = laneRefusal
+        self.channelRefusal = channelRefusal
         self.takesServerIDs = takesServerIDs
         backings = Mutex(Backings(script: script, reusesIDs: reusesIDs))
         self.whileOpening = whileOpening
     }
 
-    /// A lane by which nothing comes: it is over at once.
-    func makeLane() throws(Errno) -> any Lane {
-        if let laneRefusal { throw laneRefusal }
-        return ScriptedLane()
+    /// A channel by which nothing comes: it is over at once.
+    func makeChannel() throws(Errno) -> any Channel {
+        if let channelRefusal { throw channelRefusal }
+        return ScriptedChannel()
     }
 
     func openBacking(_ map: BackingMap) throws(Errno) -> BackingID {
@@ -127,27 +127,24 @@ struct Notified: Equatable {
 }
 
 /// What a session sent.
-struct Reply: Equatable {
+struct Sent: Equatable {
     var unique: UInt64
     var error: Errno?
     var body: [UInt8]
 }
 
-/// A lane whose requests are given beforehand. When there are no more, the connection is over.
-final class ScriptedLane: Lane {
+/// A channel whose requests are given beforehand. When there are no more, the connection is over.
+final class ScriptedChannel: Channel {
     private struct State {
         var inbox: [[UInt8]] = []
-        var current: [UInt8] = []
-        var body: [UInt8] = []
-        var replies: [Reply] = []
+        var replies: [Sent] = []
         var replyErrors: [Errno] = []
         var receiveErrors: [Errno] = []
-        var later: [Reply] = []
-        var laterErrors: [Errno] = []
+        var repeated: [RequestID] = []
     }
 
-    /// Signalled by each later reply.
-    let gotLater = DispatchSemaphore(value: 0)
+    /// Signalled when an INTERRUPT is asked for again.
+    let gotRepeat = DispatchSemaphore(value: 0)
 
     private let state = Mutex(State())
     private let capacity: Int
@@ -169,77 +166,46 @@ final class ScriptedLane: Lane {
     /// Makes the next receive fail.
     func failReceive(with error: Errno) { state.withLock { $0.receiveErrors.append(error) } }
 
-    /// The replies since the last call.
-    func takeReplies() -> [Reply] {
+    /// The replies since the last call, deferred ones among them.
+    func takeReplies() -> [Sent] {
         state.withLock { state in
             defer { state.replies = [] }
             return state.replies
         }
     }
 
-    func receive() throws(Errno) -> Bool {
-        let answer: Result<Bool, Errno> = state.withLock { state in
+    func receive() throws(Errno) -> Exchange? {
+        let answer: Result<[UInt8]?, Errno> = state.withLock { state in
             if !state.receiveErrors.isEmpty { return .failure(state.receiveErrors.removeFirst()) }
-            guard !state.inbox.isEmpty else { return .success(false) }
-            state.current = state.inbox.removeFirst()
-            state.body = []
-            return .success(true)
+            return .success(state.inbox.isEmpty ? nil : state.inbox.removeFirst())
         }
-        return try answer.get()
+        guard let request = try answer.get() else { return nil }
+        let slot = try MessageSlot(capacity: capacity) { [self] (message) throws(Errno) in try take(message.array) }
+        return slot.exchange(request.raw)
     }
 
-    func withRequest(_ body: (borrowing ReceivedRequest, inout OutputRawSpan) -> Disposition) -> Disposition {
-        let request = state.withLock { $0.current }
-        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 16)
-        // Safe: the room outlives the span, and what is copied out of it has been written.
-        defer { unsafe room.deallocate() }
-        var output = unsafe OutputRawSpan(buffer: room, initializedCount: 0)
-        let disposition = body(ReceivedRequest(contiguous: request.raw), &output)
-        let count = unsafe output.finalize(for: room)
-        let written = unsafe Array(room[..<count])
-        state.withLock { $0.body = written }
-        return disposition
-    }
-
-    func reply(error: Errno?) throws(Errno) {
+    private func take(_ message: [UInt8]) throws(Errno) {
+        guard let header = try? message.load(OutHeader.self) else { throw .invalidArgument }
+        let error = header.error == 0 ? nil : Errno(rawValue: -header.error)
         let failure: Errno? = state.withLock { state in
             if !state.replyErrors.isEmpty { return state.replyErrors.removeFirst() }
-            let unique = RequestMessage.header(of: state.current.raw)?.unique ?? 0
-            state.replies.append(Reply(unique: unique, error: error, body: error == nil ? state.body : []))
+            state.replies.append(Sent(unique: header.unique, error: error, body: Array(message.dropFirst(OutHeader.wireSize))))
             return nil
         }
         if let failure { throw failure }
     }
 
-    func withReceived(_ body: (borrowing ReceivedRequest) -> Void) {
-        let request = state.withLock { $0.current }
-        body(ReceivedRequest(contiguous: request.raw))
+    func repeatInterrupt(of request: RequestID) -> Bool {
+        state.withLock { $0.repeated.append(request) }
+        gotRepeat.signal()
+        return true
     }
 
-    func reply(to request: RequestID, error: Errno?, body: RawSpan) throws(Errno) {
-        let bytes = body.array
-        let failure: Errno? = state.withLock { state in
-            if !state.laterErrors.isEmpty { return state.laterErrors.removeFirst() }
-            state.later.append(Reply(unique: request.rawValue, error: error, body: bytes))
-            return nil
-        }
-        if let failure { throw failure }
-        gotLater.signal()
-    }
-
-    /// The replies that came in another way than by the thread that had the request in hand.
-    func takeLater() -> [Reply] {
+    /// The requests whose INTERRUPTs were asked for again.
+    func takeRepeated() -> [RequestID] {
         state.withLock { state in
-            defer { state.later = [] }
-            return state.later
+            defer { state.repeated = [] }
+            return state.repeated
         }
-    }
-
-    /// Makes the next of these fail.
-    func failLater(with error: Errno) { state.withLock { $0.laterErrors.append(error) } }
-
-    func withReplyBody(_ body: (RawSpan) -> Void) {
-        let written = state.withLock { $0.body }
-        body(written.raw)
     }
 }

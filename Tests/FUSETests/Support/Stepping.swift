@@ -9,10 +9,10 @@ import Testing
 struct Stepped<FS: FileSystem> {
     let session: Session<FS>
     let device: ScriptedDevice
-    let lane: ScriptedLane
-    /// The lane as the session has it.
-    let traced: any Lane
-    let initReply: Reply
+    let channel: ScriptedChannel
+    /// The channel as the session has it.
+    let traced: any Channel
+    let initReply: Sent
 
     init(
         _ fileSystem: FS, device: ScriptedDevice = ScriptedDevice(), opening: [UInt8] = initRequest(),
@@ -20,20 +20,20 @@ struct Stepped<FS: FileSystem> {
         trace: (@Sendable (String) -> Void)? = nil
     ) throws {
         self.device = device
-        lane = ScriptedLane([opening], capacity: capacity)
-        let tracedDevice = trace.map { TracedDevice(device, $0) }
-        traced = tracedDevice?.traced(lane) ?? lane
-        session = try Session(fileSystem, device: tracedDevice ?? device, lane: traced, options: options)
-        let replies = lane.takeReplies()
+        channel = ScriptedChannel([opening], capacity: capacity)
+        let tracedTransport = trace.map { TracedTransport(device, $0) }
+        traced = tracedTransport?.traced(channel) ?? channel
+        session = try Session(fileSystem, transport: tracedTransport ?? device, channel: traced, options: options)
+        let replies = channel.takeReplies()
         try #require(replies.count == 1)
         initReply = replies[0]
     }
 
     /// Sends one request, and returns what was answered: one reply, or none.
-    func exchange(_ request: [UInt8]) throws -> Reply? {
-        lane.send(request)
+    func exchange(_ request: [UInt8]) throws -> Sent? {
+        channel.send(request)
         try #require(try session.step(traced))
-        let replies = lane.takeReplies()
+        let replies = channel.takeReplies()
         try #require(replies.count <= 1)
         return replies.first
     }

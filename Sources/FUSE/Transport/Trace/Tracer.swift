@@ -44,7 +44,7 @@ final class Tracer: Sendable {
         write(line.text)
     }
 
-    /// Sends a reply, and tells of it before. INTERRUPT is answered at most to have it come again, after no fixed time.
+    /// Sends a reply, and tells of it before.
     func replies(to unique: UInt64, _ error: Errno?, _ body: RawSpan, _ send: () throws(Errno) -> Void) throws(Errno) {
         if let request = state.withLock({ $0.pending.removeValue(forKey: unique) }) {
             var line = TraceLine("<", request.opcode, unique: unique)
@@ -52,15 +52,21 @@ final class Tracer: Sendable {
             if let error { line.put("error", error.name) } else { line.put(reply: body, to: request.opcode, size: request.size) }
             write(line.text)
             if request.opcode == .initialize, error == nil { learn(body) }
-        } else {
-            var line = TraceLine("<", .interrupt, unique: unique)
-            line.put("error", error?.name ?? "none")
-            write(line.text)
         }
         do throws(Errno) { try send() } catch {
             write("? \(unique) refused=\(error.name)")
             throw error
         }
+    }
+
+    /// INTERRUPT is answered at most to have it come again.
+    func repeats(_ request: RequestID, _ send: () -> Bool) -> Bool {
+        var line = TraceLine("<", .interrupt, unique: request.rawValue | 1)
+        line.put("error", Errno.resourceTemporarilyUnavailable.name)
+        write(line.text)
+        let isTaken = send()
+        if !isTaken { write("? \(request.rawValue | 1) refused=\(Errno.noSuchFileOrDirectory.name)") }
+        return isTaken
     }
 
     private func learn(_ body: RawSpan) {

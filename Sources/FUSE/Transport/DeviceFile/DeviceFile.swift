@@ -2,22 +2,21 @@
 //
 // The kernel by `/dev/fuse`.
 //
-// Every lane but the first reads from a clone of the mounted descriptor: a clone has a queue of its own for requests in
-// hand, so that replies of different workers do not meet on one lock. A reply must go out by the descriptor that its
-// request came in by. A clone is kept for as long as the device: when its last reference goes, requests that were read
-// through it fail.
+// Every channel but the first reads from a clone of the mounted descriptor: a clone has a queue of its own for requests in
+// hand, so that replies of different threads do not meet on one lock. A reply must go out by the descriptor that its
+// request came in by; when the last reference to a clone goes, requests that were read through it fail.
 
 public import Logging
 import Synchronization
 public import SystemPackage
 
 /// `/dev/fuse`, opened and mounted.
-public final class DeviceFile: Device {
+public final class DeviceFile: Transport {
     /// The descriptor that was mounted. Owned by this object.
     public let descriptor: FileDescriptor
 
     /// The largest message either way, in bytes.
-    let bufferSize: Int
+    let messageSize: Int
 
     /// The most data that one WRITE or READ carries, in bytes: 256 pages, the kernel's own limit (`max_pages_limit`).
     public static let maximumWrite = 1 << 20
@@ -29,7 +28,7 @@ public final class DeviceFile: Device {
     public init(owning descriptor: FileDescriptor, logger: Logger) {
         self.descriptor = descriptor
         self.logger = logger
-        bufferSize = Self.maximumWrite + 4096
+        messageSize = Self.maximumWrite + 4096
     }
 
     deinit { try? descriptor.close() }
@@ -41,29 +40,28 @@ public final class DeviceFile: Device {
         try? descriptor.close()
     }
 
-    /// A lane on a clone of the mounted descriptor. Where none is to be had (no descriptors left, or `/dev/fuse` not
-    /// open to this user), a lane on the mounted descriptor itself: that works as well, with more contention, and is
+    /// A channel on a clone of the mounted descriptor. Where none is to be had (no descriptors left, or `/dev/fuse` not
+    /// open to this user), a channel on the mounted descriptor itself: that works as well, with more contention, and is
     /// told once.
-    public func makeLane() throws(Errno) -> any Lane {
-        do throws(Errno) {
-            let clone = try Self.open()
-            do throws(Errno) {
-                try cloneConnection(to: clone)
-                return try DeviceFileLane(self, clone, ownsDescriptor: true)
-            } catch {
-                try? clone.close()
-                throw error
-            }
-        } catch {
+    public func makeChannel() throws(Errno) -> any Channel {
+        let clone: DeviceFileClone
+        do throws(Errno) { clone = try makeClone() } catch {
             if !hasToldOfSharing.exchange(true, ordering: .relaxed) {
                 logger.warning("threads share one descriptor of /dev/fuse: it could not be cloned: \(error)")
             }
-            return try firstLane()
+            return try firstChannel()
         }
+        return try DeviceFileChannel(clone)
     }
 
-    /// The lane of the mounted descriptor: the one by which INIT comes.
-    public func firstLane() throws(Errno) -> any Lane {
-        try DeviceFileLane(self, descriptor, ownsDescriptor: false)
+    private func makeClone() throws(Errno) -> DeviceFileClone {
+        let clone = DeviceFileClone(self, try Self.open(), isOwned: true)
+        try cloneConnection(to: clone.descriptor)
+        return clone
+    }
+
+    /// The channel of the mounted descriptor: the one by which INIT comes.
+    public func firstChannel() throws(Errno) -> any Channel {
+        try DeviceFileChannel(DeviceFileClone(self, descriptor, isOwned: false))
     }
 }

@@ -121,7 +121,7 @@ final class KeptTrace: Sendable {
         let trace = KeptTrace()
         let stepped = try Stepped(RecordingFS(), trace: trace.write)
         _ = trace.take()
-        stepped.lane.failReply(with: .noSuchFileOrDirectory)
+        stepped.channel.failReply(with: .noSuchFileOrDirectory)
         _ = try stepped.exchange(request(.unlink, payload: "x".withNUL, unique: 4))
         #expect(
             trace.take() == [
