@@ -70,6 +70,7 @@ let package = Package(
             swiftSettings: settings),
 
         // Their tests.
+        .testTarget(name: "HouseTests", swiftSettings: settings),
         .target(
             name: "BackingTableTestSupport", dependencies: ["BackingTable"], path: "Tests/BackingTableTestSupport",
             swiftSettings: settings),

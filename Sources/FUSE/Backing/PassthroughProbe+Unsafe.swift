@@ -11,12 +11,12 @@ struct PassthroughProbe {
 
     /// Finds out whether this connection takes backing files, and how, by registering one: what INIT agreed on says too
     /// little, as the kernel drops the feature silently, and checks privileges only later.
-    init(_ transport: any Transport, wanted: SessionOptions.Passthrough, agreed: Handshake.Agreed) {
+    init(_ transport: any Transport, wanted: SessionOptions.Passthrough, agreed: Agreement) {
         (state, calls) = Self.find(transport, wanted, agreed)
     }
 
     private static func find(
-        _ transport: any Transport, _ wanted: SessionOptions.Passthrough, _ agreed: Handshake.Agreed
+        _ transport: any Transport, _ wanted: SessionOptions.Passthrough, _ agreed: Agreement
     ) -> (PassthroughState, (any DialectCalls)?) {
         guard wanted != .off else { return (.off, nil) }
         guard agreed.capabilities.contains(.passthrough) else {

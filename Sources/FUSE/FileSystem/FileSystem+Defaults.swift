@@ -2,12 +2,6 @@
 
 public import SystemPackage
 
-extension Errno {
-    /// What only a default implementation throws: the session makes ENOSYS of it, and EIO of an ENOSYS that a
-    /// filesystem threw. No errno has this value, and no number that somebody throws by mistake.
-    static var notImplemented: Errno { Errno(rawValue: -1_836_475_204) }
-}
-
 /// The answers of a filesystem that does not implement an operation. See ``FileSystem`` for what ENOSYS means.
 extension FileSystem {
     public var capabilities: Capabilities { [] }

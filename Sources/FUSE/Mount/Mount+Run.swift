@@ -36,7 +36,7 @@ extension Mount {
         _ signals: borrowing SignalSource, _ logger: Logger, _ whenEnding: () -> Void
     ) throws(Errno) {
         var isEnding = false
-        while try MountCalls.waitForAny([pool.ended, signals.descriptor]) != 0 {
+        while try waitForAny([pool.ended, signals.descriptor]) != 0 {
             let signal = try signals.next()
             if isEnding {
                 logger.warning("signal \(signal) again: the connection is aborted")

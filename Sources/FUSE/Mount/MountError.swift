@@ -69,3 +69,12 @@ extension MountError {
         }
     }
 }
+
+extension DeviceFile {
+    /// Whether `/dev/fuse` is there and open to this user. Throws what stands against it, and what would help.
+    public static func check() throws(MountError) {
+        let descriptor: FileDescriptor
+        do throws(Errno) { descriptor = try DeviceFile.open() } catch { throw .device(error) }
+        try? descriptor.close()
+    }
+}

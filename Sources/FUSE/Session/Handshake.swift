@@ -11,17 +11,6 @@ struct Handshake {
     let options: SessionOptions
     let stackDepth: UInt32
 
-    /// What came out of it.
-    struct Agreed {
-        var minor: UInt32
-        var offered: Capabilities
-        var capabilities: Capabilities
-        var missing: [MissingCapability]
-        var maxWrite: Int
-        /// How deeply backing files may be stacked; 0 where there are none.
-        var stackDepth: UInt32 = 0
-    }
-
     init(wanted: Capabilities, options: SessionOptions, stackDepth: UInt32 = 1) {
         self.wanted = wanted
         self.options = options
@@ -29,7 +18,7 @@ struct Handshake {
     }
 
     /// Receives INIT and answers it. A kernel of a newer major is told ours, and asks again.
-    func run(on channel: any Channel) throws(SessionError) -> Agreed {
+    func run(on channel: any Channel) throws(SessionError) -> Agreement {
         while true {
             guard let exchange = try receive(channel) else { throw .ended }
             let (outcome, reply) = answer(exchange)
@@ -46,7 +35,7 @@ struct Handshake {
     }
 
     private enum Outcome {
-        case agreed(Agreed)
+        case agreed(Agreement)
         case majorTold
         case refused(SessionError)
     }
@@ -80,7 +69,7 @@ struct Handshake {
         let offered = InitFlags(kernel)
         let minor = min(kernel.minor, FUSEProtocol.newestMinor)
         let choice = CapabilityChoice(wanted, offered: offered, minor: minor, options: options)
-        var agreed = Agreed(
+        var agreed = Agreement(
             minor: minor, offered: offered, capabilities: choice.agreed, missing: choice.missing,
             maxWrite: DeviceFile.maximumWrite)
         // Without max_pages a message carries 32 pages at the most.

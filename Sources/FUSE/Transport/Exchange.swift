@@ -76,21 +76,3 @@ public protocol ExchangeSlot: AnyObject, Sendable {
     /// Throws what the kernel refused it with; the slot then stays in use.
     func commit(_ reply: Reply) throws(Errno)
 }
-
-/// A request as it came: in one piece from `/dev/fuse`, in three from io_uring.
-public struct ReceivedRequest: ~Escapable {
-    let header: RawSpan
-    /// What follows the header: the operation's structure, and its payload. All three are the whole message where that is in one
-    /// piece.
-    let operation: RawSpan
-    let payload: RawSpan
-    let isContiguous: Bool
-
-    @_lifetime(copy header, copy operation, copy payload)
-    init(header: RawSpan, operation: RawSpan, payload: RawSpan, isContiguous: Bool) {
-        self.header = header
-        self.operation = operation
-        self.payload = payload
-        self.isContiguous = isContiguous
-    }
-}

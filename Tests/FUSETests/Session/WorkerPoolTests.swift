@@ -17,7 +17,7 @@ import Testing
         let pool = try WorkerPool(stepped.session, transport: stepped.device, limits: ThreadLimits(initial: initial, maximum: 8))
         do {
             try pool.start(stepped.channel)
-            _ = try MountCalls.waitForAny([pool.ended])
+            _ = try waitForAny([pool.ended])
         }
         return pool
     }

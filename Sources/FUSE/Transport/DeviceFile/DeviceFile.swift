@@ -33,13 +33,6 @@ public final class DeviceFile: Transport {
 
     deinit { try? descriptor.close() }
 
-    /// Whether `/dev/fuse` is there and open to this user. Throws what stands against it, and what would help.
-    public static func check() throws(MountError) {
-        let descriptor: FileDescriptor
-        do throws(Errno) { descriptor = try Self.open() } catch { throw .device(error) }
-        try? descriptor.close()
-    }
-
     /// A channel on a clone of the mounted descriptor. Where none is to be had (no descriptors left, or `/dev/fuse` not
     /// open to this user), a channel on the mounted descriptor itself: that works as well, with more contention, and is
     /// told once.

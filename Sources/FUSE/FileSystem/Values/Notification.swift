@@ -76,7 +76,7 @@ extension Notification {
     }
 
     /// What stands against sending it on a connection like this. INVAL_INODE and the like are older than 7.31.
-    func check(_ agreed: Handshake.Agreed) throws(NotificationError) {
+    func check(_ agreed: Agreement) throws(NotificationError) {
         switch self {
         case .attributes, .content, .resend, .newEpoch, .prune: break
         case .entry(_, let name), .expireEntry(_, let name), .deleted(_, _, let name):

@@ -6,31 +6,6 @@ import SystemPackage
 // A request's parts as the values that a filesystem sees. A message that is short or makes no sense becomes EIO, a name
 // that no directory entry can have EINVAL.
 
-extension ReceivedRequest {
-    /// The header, also of a message that does not decode; nil where even that is cut short.
-    var decodedHeader: InHeader? { RequestMessage.header(of: header) }
-
-    @_lifetime(copy self)
-    func message(_ features: ProtocolFeatures) throws(Errno) -> RequestMessage {
-        do throws(WireError) {
-            if isContiguous { return try RequestMessage(header, features: features) }
-            return try RequestMessage(header: header.load(), operation: operation, payload: payload, features: features)
-        } catch {
-            throw .ioError
-        }
-    }
-}
-
-extension Exchange {
-    var header: InHeader? { request.decodedHeader }
-
-    /// Something is forgotten.
-    var isForget: Bool {
-        let opcode = header.map { Opcode(rawValue: $0.opcode) }
-        return opcode == .forget || opcode == .batchForget
-    }
-}
-
 extension RequestMessage {
     /// The longest target of a link: the kernel has room for a page, less the NUL that it adds (`fuse_readlink_page`).
     static var longestTarget: Int { 4095 }
@@ -41,14 +16,6 @@ extension RequestMessage {
 
     func file(_ handle: UInt64) -> OpenFile { OpenFile(node: node, handle: FileHandle(rawValue: handle)) }
 
-    func fields<T: WireStruct>(_: T.Type = T.self) throws(Errno) -> T {
-        do throws(WireError) { return try structure(T.self) } catch { throw .ioError }
-    }
-
-    func lengthenedFields<T: LengthenedWireStruct>(_: T.Type = T.self) throws(Errno) -> T {
-        do throws(WireError) { return try structure(T.self) } catch { throw .ioError }
-    }
-
     /// The type of what it has made; nil where the message does not say, or makes nothing.
     var typeToMake: FileType? {
         switch opcode {
@@ -58,11 +25,6 @@ extension RequestMessage {
         case .mknod: return (try? fields(MknodIn.self)).map { FileMode(rawValue: .init(truncatingIfNeeded: $0.mode)).type }
         default: return nil
         }
-    }
-
-    /// A reader of what follows the operation's structure.
-    var payloadReader: WireReader {
-        @_lifetime(copy self) get { WireReader(payload) }
     }
 
     /// Who asks.

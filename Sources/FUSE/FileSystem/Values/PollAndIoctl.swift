@@ -23,16 +23,6 @@ public struct PollEvents: OptionSet, Hashable, Sendable {
     public static var writableNormally: PollEvents { PollEvents(rawValue: 0x100) }
 }
 
-/// Wakes those who wait for an open file in `poll(2)`. Good for any number of times, while the file is open; after that it
-/// does nothing. C counterpart: `fuse_pollhandle` of libfuse.
-public struct PollWaker: Sendable {
-    let handle: UInt64
-    let notifier: Notifier
-
-    /// Has the kernel ask again. From any thread, also from within a method.
-    public func wake() { notifier.wake(self) }
-}
-
 /// A command of an `ioctl(2)`. C counterpart: its second argument, and what the kernel says of it.
 public struct IoctlCommand: Hashable, Sendable {
     /// The command. By the usual layout its number says the direction, and the size of what the argument points to; the

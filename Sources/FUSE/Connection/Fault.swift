@@ -11,6 +11,12 @@ import Logging
 import Synchronization
 import SystemPackage
 
+extension Errno {
+    /// What only a default implementation throws: the session makes ENOSYS of it, and EIO of an ENOSYS that a
+    /// filesystem threw. No errno has this value, and no number that somebody throws by mistake.
+    static var notImplemented: Errno { Errno(rawValue: -1_836_475_204) }
+}
+
 /// A mistake of a filesystem's.
 enum Fault: Int32, CaseIterable {
     case overfilled, count, size, offset, node, type, attributes, lock, result, missing, errno, doesNotFit, dropped, entry, refused

@@ -48,13 +48,13 @@ public final class Notifier: Sendable {
     private static let maximumRetrievals = 256
 
     private let transport: any Transport
-    private let agreed: Handshake.Agreed
+    private let agreed: Agreement
     private let interrupts: Interrupts
     private let logger: Logger
     private let state = Mutex(State())
     private let bell = Bell()
 
-    init(_ transport: any Transport, _ agreed: Handshake.Agreed, _ interrupts: Interrupts, _ logger: Logger) {
+    init(_ transport: any Transport, _ agreed: Agreement, _ interrupts: Interrupts, _ logger: Logger) {
         self.transport = transport
         self.agreed = agreed
         self.interrupts = interrupts

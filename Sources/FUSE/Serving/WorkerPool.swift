@@ -21,22 +21,6 @@ import Logging
 import Synchronization
 public import SystemPackage
 
-/// How many threads serve a mount.
-public struct ThreadLimits: Hashable, Sendable {
-    /// Threads from the start, 1 or more.
-    public let initial: Int
-    /// Threads at the most. As many operations can block in handlers, less one, before others have to wait.
-    public let maximum: Int
-    /// Threads that may wait for requests at the same time; above that one that has finished ends.
-    public let idle: Int
-
-    public init(initial: Int = ThreadLimits.processorCount, maximum: Int = 256) {
-        self.initial = max(1, initial)
-        self.maximum = max(self.initial, maximum)
-        idle = self.initial + 8
-    }
-}
-
 /// The threads that serve a session. ``Mount`` has one; a session on a device of another kind can have one too.
 public final class WorkerPool<FS: FileSystem>: Sendable {
     private struct State {
@@ -83,7 +67,7 @@ public final class WorkerPool<FS: FileSystem>: Sendable {
     var ended: FileDescriptor { endPipe.readEnd }
 
     /// Waits for that moment.
-    public func waitUntilEnded() { _ = try? MountCalls.waitForAny([ended]) }
+    public func waitUntilEnded() { _ = try? waitForAny([ended]) }
 
     /// What ended the session, if it was not the end of the connection.
     var failure: Errno? { state.withLock { $0.failure } }

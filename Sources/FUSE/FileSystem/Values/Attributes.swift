@@ -174,3 +174,13 @@ public struct FileSystemStatistics: Hashable, Sendable {
 
     public init() {}
 }
+
+extension Attributes {
+    /// Whether the kernel takes them: `fuse_invalid_attr` in Linux.
+    var areValid: Bool {
+        switch mode.type {
+        case .regular, .directory, .symbolicLink, .characterSpecial, .blockSpecial, .fifo, .socket: size <= Int64.max
+        default: false
+        }
+    }
+}
