@@ -5,12 +5,10 @@ struct Operation {
     let name: StaticString
     /// The size in bytes of the structure that the request opens with; the longest form, if it has two.
     let inSize: Int
-    let isAnswered: Bool
 
-    init(_ name: StaticString, _ inSize: Int = 0, isAnswered: Bool = true) {
+    init(_ name: StaticString, _ inSize: Int = 0) {
         self.name = name
         self.inSize = inSize
-        self.isAnswered = isAnswered
     }
 }
 
@@ -19,7 +17,7 @@ extension Opcode {
     var operation: Operation? {
         switch self {
         case .lookup: Operation("LOOKUP")
-        case .forget: Operation("FORGET", ForgetIn.wireSize, isAnswered: false)
+        case .forget: Operation("FORGET", ForgetIn.wireSize)
         case .getattr: Operation("GETATTR", GetattrIn.wireSize)
         case .setattr: Operation("SETATTR", SetattrIn.wireSize)
         case .readlink: Operation("READLINK")
@@ -51,13 +49,13 @@ extension Opcode {
         case .setlkw: Operation("SETLKW", LkIn.wireSize)
         case .access: Operation("ACCESS", AccessIn.wireSize)
         case .create: Operation("CREATE", CreateIn.wireSize)
-        case .interrupt: Operation("INTERRUPT", InterruptIn.wireSize, isAnswered: false)
+        case .interrupt: Operation("INTERRUPT", InterruptIn.wireSize)
         case .bmap: Operation("BMAP", BmapIn.wireSize)
         case .destroy: Operation("DESTROY")
         case .ioctl: Operation("IOCTL", IoctlIn.wireSize)
         case .poll: Operation("POLL", PollIn.wireSize)
-        case .notifyReply: Operation("NOTIFY_REPLY", NotifyRetrieveIn.wireSize, isAnswered: false)
-        case .batchForget: Operation("BATCH_FORGET", BatchForgetIn.wireSize, isAnswered: false)
+        case .notifyReply: Operation("NOTIFY_REPLY", NotifyRetrieveIn.wireSize)
+        case .batchForget: Operation("BATCH_FORGET", BatchForgetIn.wireSize)
         case .fallocate: Operation("FALLOCATE", FallocateIn.wireSize)
         case .readdirplus: Operation("READDIRPLUS", ReadIn.wireSize)
         case .rename2: Operation("RENAME2", Rename2In.wireSize)
@@ -80,7 +78,12 @@ extension Opcode {
     public var isKnown: Bool { operation != nil }
 
     /// Whether a reply is due. To FORGET, BATCH_FORGET and NOTIFY_REPLY the kernel takes none; INTERRUPT needs none.
-    public var isAnswered: Bool { operation?.isAnswered ?? true }
+    @inlinable public var isAnswered: Bool {
+        switch self {
+        case .forget, .batchForget, .interrupt, .notifyReply: false
+        default: true
+        }
+    }
 
     /// The size in bytes of the structure that a request opens with: its first argument, unless that is a name.
     ///

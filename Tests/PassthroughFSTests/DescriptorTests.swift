@@ -349,7 +349,7 @@ extension Mirror {
     @Test func runningOutIsRelievedWhileThereIsSomethingToEvict() throws {
         let relief = DescriptorRelief()
         let left = Mutex(3)
-        relief.add { _ in left.withLock { left in defer { left = max(0, left - 1) }; return left > 0 ? 1 : 0 } }
+        relief.add(relief) { _ in left.withLock { left in defer { left = max(0, left - 1) }; return left > 0 ? 1 : 0 } }
         var calls = 0
         let outcome = try relief.relieving { () throws(Errno) in
             calls += 1

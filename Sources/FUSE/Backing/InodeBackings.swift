@@ -78,6 +78,8 @@ final class InodeBackings: Sendable {
         oldestKept = InlineArray { _ in Atomic(.max) }
     }
 
+    deinit { watch.end() }
+
     // MARK: Opens and releases
 
     /// Decides how an open of this node goes, and counts it. Every call is followed by one of ``release(_:)``.

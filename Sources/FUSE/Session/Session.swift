@@ -107,7 +107,7 @@ public final class Session<FS: FileSystem>: Sendable {
         let reply = answer(exchange, hand)
         hand.putDown()
         guard let reply else {
-            if let pending = interrupts.takeDeferred(exchange.header?.unique ?? 0) { own(pending, exchange) }
+            if let pending = interrupts.takeDeferred(exchange.slot.memory.unique) { own(pending, exchange) }
             return true
         }
         switch exchange.commit(reply) {
@@ -140,21 +140,28 @@ public final class Session<FS: FileSystem>: Sendable {
 
     /// Calls the filesystem, and encodes its answer. Nil: somebody else replies.
     private func answer(_ exchange: borrowing Exchange, _ hand: Hand) -> Reply? {
-        // Without a header there is no name to reply to.
-        guard let header = exchange.request.decodedHeader else { return Reply.none }
-        let opcode = Opcode(rawValue: header.opcode)
+        let message: RequestMessage
+        do throws(Errno) { message = try exchange.request.message(features) } catch {
+            // Without a header there is no name to reply to.
+            guard let header = exchange.header else { return Reply.none }
+            let opcode = Opcode(rawValue: header.opcode)
+            counters.count(opcode)
+            return opcode.isAnswered ? .error(error) : Reply.none
+        }
+        let opcode = message.opcode
+        let unique = message.header.unique
         counters.count(opcode)
         let isAnswered = opcode.isAnswered
-        if isAnswered { hand.take(header.unique, opcode, exchange.memory) }
+        if isAnswered { hand.take(unique, opcode, exchange.slot) }
         do throws(Errno) {
             var room = exchange.room
-            try dispatch(exchange.request.message(features), hand, into: &room)
+            try dispatch(message, hand, into: &room)
             guard isAnswered else { return Reply.none }
-            return hand.hasDeferred(header.unique) ? nil : .body(room.byteCount)
+            return hand.hasDeferred(unique) ? nil : .body(room.byteCount)
         } catch {
             guard isAnswered else { return Reply.none }
-            if hand.hasDeferred(header.unique) { return nil }
-            return .error(faults.presentable(error, opcode, NodeID(rawValue: header.nodeid)))
+            if hand.hasDeferred(unique) { return nil }
+            return .error(faults.presentable(error, opcode, message.node))
         }
     }
 }

@@ -9,23 +9,10 @@ public import SystemPackage
 
 /// A request that owns its reply.
 public struct Exchange: ~Copyable, Sendable {
-    let memory: ExchangeMemory
-    let slot: any ExchangeSlot
+    let slot: ExchangeSlot
 
-    /// - Parameters:
-    ///   - memory: where the request lies, and where its reply's body is to be written: the slot's, and this exchange's alone
-    ///     until it is committed.
-    ///   - slot: sends the reply.
-    public init(_ memory: ExchangeMemory, _ slot: any ExchangeSlot) {
-        self.memory = memory
-        self.slot = slot
-    }
-
-    /// The request as it came.
-    public var request: ReceivedRequest { @_lifetime(borrow self) get { memory.request } }
-
-    /// The room for the body of the reply, empty. Each call starts anew.
-    public var room: OutputRawSpan { @_lifetime(borrow self) get { memory.room } }
+    /// - Parameter slot: has the request, and sends the reply; this exchange's alone until that is committed.
+    public init(_ slot: ExchangeSlot) { self.slot = slot }
 
     /// Lends the room for the body of the reply, empty, and answers with what is left in it.
     public borrowing func filled(_ write: (inout OutputRawSpan) throws(Errno) -> Void) throws(Errno) -> Reply {
@@ -33,10 +20,6 @@ public struct Exchange: ~Copyable, Sendable {
         try write(&room)
         return .body(room.byteCount)
     }
-
-    /// What has been written to the room, so many bytes of it.
-    @_lifetime(borrow self)
-    public func body(_ byteCount: Int) -> RawSpan { memory.body(byteCount) }
 
     /// Sends the reply. The exchange is over then, unless the kernel has refused it: then the owner has it back, and can commit
     /// another reply.
@@ -69,10 +52,20 @@ public enum CommitOutcome: ~Copyable, Sendable {
     case refused(Errno, Exchange)
 }
 
-/// A transport's part of an exchange. It is in use from the moment on when its channel has received a request into it until
-/// its reply is committed; the channel receives nothing into it meanwhile.
-public protocol ExchangeSlot: AnyObject, Sendable {
+/// A transport's part of an exchange: it has the request and the room for its reply, and sends that. It is in use from the moment
+/// on when its channel has received a request into it until the reply is committed; the channel receives nothing into it meanwhile.
+///
+/// A class to inherit from, and no protocol: so an exchange is one reference, and its request is found without a call.
+open class ExchangeSlot: @unchecked Sendable {
+    /// Where request and reply lie. Set by the channel, before it hands out an exchange.
+    ///
+    /// Not checked for overlapping accesses, which costs more than all that is done with it: a slot has one owner at a time.
+    @safe @exclusivity(unchecked)
+    public final var memory: ExchangeMemory
+
+    public init(_ memory: ExchangeMemory = ExchangeMemory()) { self.memory = memory }
+
     /// Sends the reply to the request in the slot. Called by one thread at a time, not always the one that received the request.
     /// Throws what the kernel refused it with; the slot then stays in use.
-    func commit(_ reply: Reply) throws(Errno)
+    open func commit(_ reply: Reply) throws(Errno) { throw .notSupported }
 }

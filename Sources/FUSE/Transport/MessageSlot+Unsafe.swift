@@ -18,11 +18,10 @@ public import SystemPackage
 
 /// A slot for messages in one piece, as they come by `/dev/fuse`.
 @safe public final class MessageSlot: ExchangeSlot, @unchecked Sendable {
-    private let memory: UnsafeMutableRawPointer
+    private let start: UnsafeMutableRawPointer
     private let capacity: Int
     private let send: @Sendable (RawSpan) throws(Errno) -> Void
     private let use = Atomic(false)
-    private var unique: UInt64 = 0
     private static let page = 4096
 
     /// - Parameters:
@@ -37,30 +36,30 @@ public import SystemPackage
                 nil, 2 * capacity + Self.page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
             unsafe memory != MAP_FAILED
         else { throw Errno(rawValue: errno) }
-        unsafe self.memory = memory
+        unsafe start = memory
         self.capacity = capacity
         self.send = send
+        super.init()
     }
 
-    deinit { unsafe munmap(memory, 2 * capacity + Self.page) }
+    deinit { unsafe munmap(start, 2 * capacity + Self.page) }
 
     /// A request in it is not yet answered.
     public var isInUse: Bool { use.load(ordering: .acquiring) }
 
     /// Where a request is read into, while the slot is not in use.
-    var room: UnsafeMutableRawBufferPointer { unsafe UnsafeMutableRawBufferPointer(start: memory, count: capacity) }
+    var room: UnsafeMutableRawBufferPointer { unsafe UnsafeMutableRawBufferPointer(start: start, count: capacity) }
 
     private var body: UnsafeMutableRawBufferPointer {
-        unsafe UnsafeMutableRawBufferPointer(start: memory + capacity + Self.page, count: capacity)
+        unsafe UnsafeMutableRawBufferPointer(start: start + capacity + Self.page, count: capacity)
     }
 
-    /// The exchange of a request of so many bytes, which has been read into the room.
-    func exchange(_ byteCount: Int) -> Exchange {
-        // Safe: both lie in this mapping, apart, and the exchange holds this slot.
-        let memory = unsafe ExchangeMemory(message: UnsafeRawBufferPointer(rebasing: room[..<byteCount]), reply: body)
-        unique = memory.request.decodedHeader?.unique ?? 0
-        use.store(true, ordering: .relaxed)
-        return Exchange(memory, self)
+    /// The exchange of a request of so many bytes, which has been read into the slot's room.
+    static func exchange(_ slot: consuming MessageSlot, _ byteCount: Int) -> Exchange {
+        // Safe: both lie in its mapping, apart, and the exchange holds the slot.
+        slot.memory = unsafe ExchangeMemory(message: UnsafeRawBufferPointer(start: slot.start, count: byteCount), reply: slot.body)
+        slot.use.store(true, ordering: .relaxed)
+        return Exchange(slot)
     }
 
     /// The exchange of a request that is copied in, for who makes one. Of one that is too long the rest is left out.
@@ -68,13 +67,13 @@ public import SystemPackage
         let count = min(request.byteCount, capacity)
         // Safe: so many bytes are there on both sides.
         unsafe request.withUnsafeBytes { unsafe room.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-        return exchange(count)
+        return Self.exchange(self, count)
     }
 
-    public func commit(_ reply: Reply) throws(Errno) {
+    public override func commit(_ reply: Reply) throws(Errno) {
         switch reply {
-        case .body(let byteCount): try send(OutHeader(len: 0, error: 0, unique: unique), min(byteCount, capacity))
-        case .error(let error): try send(OutHeader(len: 0, error: -error.rawValue, unique: unique), 0)
+        case .body(let byteCount): try send(OutHeader(len: 0, error: 0, unique: memory.unique), min(byteCount, capacity))
+        case .error(let error): try send(OutHeader(len: 0, error: -error.rawValue, unique: memory.unique), 0)
         case .none: break
         }
         use.store(false, ordering: .releasing)
@@ -85,14 +84,14 @@ public import SystemPackage
         var header = header
         header.len = UInt32(truncatingIfNeeded: OutHeader.wireSize &+ bodyCount)
         // Safe: the header lies in the page before the body, 16 bytes before its end; what of the body counts has been written.
-        let start = unsafe memory + capacity + Self.page - OutHeader.wireSize
-        unsafe start.storeBytes(of: header, as: OutHeader.self)
-        try send(unsafe RawSpan(_unsafeStart: start, byteCount: OutHeader.wireSize &+ bodyCount))
+        let message = unsafe start + capacity + Self.page - OutHeader.wireSize
+        unsafe message.storeBytes(of: header, as: OutHeader.self)
+        try send(unsafe RawSpan(_unsafeStart: message, byteCount: OutHeader.wireSize &+ bodyCount))
     }
 
     /// Its pages go back to the system, unless it is in use.
     func giveBackMemory() {
         // Safe: the mapping is this object's alone, and nothing of the last exchange is wanted any more.
-        if !isInUse { _ = unsafe madvise(memory, 2 * capacity + Self.page, MADV_DONTNEED) }
+        if !isInUse { _ = unsafe madvise(start, 2 * capacity + Self.page, MADV_DONTNEED) }
     }
 }

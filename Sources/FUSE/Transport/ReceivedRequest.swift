@@ -25,6 +25,7 @@ extension ReceivedRequest {
     /// The header, also of a message that does not decode; nil where even that is cut short.
     var decodedHeader: InHeader? { RequestMessage.header(of: header) }
 
+    @inline(__always)
     @_lifetime(copy self)
     func message(_ features: ProtocolFeatures) throws(Errno) -> RequestMessage {
         do throws(WireError) {

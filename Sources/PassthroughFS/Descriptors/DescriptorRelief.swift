@@ -11,25 +11,39 @@ import SystemPackage
 final class DescriptorRelief: Sendable {
     typealias Evictor = @Sendable (Int) -> Int
 
+    private struct Entry {
+        var owner: ObjectIdentifier
+        var evictor: Evictor
+    }
+
     private struct Evictors {
-        var first: [Evictor] = []
-        var last: [Evictor] = []
+        var first: [Entry] = []
+        var last: [Entry] = []
     }
 
     private let evictors = Mutex(Evictors())
 
     /// Adds one who evicts so many descriptors when asked, and answers how many there were; one that takes its time is asked
-    /// last, and only where the others had none.
-    func add(last: Bool = false, _ evictor: @escaping Evictor) {
-        evictors.withLock { if last { $0.last.append(evictor) } else { $0.first.append(evictor) } }
+    /// last, and only where the others had none. The owner takes himself off before he goes.
+    func add(_ owner: AnyObject, last: Bool = false, _ evictor: @escaping Evictor) {
+        let entry = Entry(owner: ObjectIdentifier(owner), evictor: evictor)
+        evictors.withLock { if last { $0.last.append(entry) } else { $0.first.append(entry) } }
+    }
+
+    func remove(_ owner: AnyObject) {
+        let owner = ObjectIdentifier(owner)
+        evictors.withLock { evictors in
+            evictors.first.removeAll { $0.owner == owner }
+            evictors.last.removeAll { $0.owner == owner }
+        }
     }
 
     /// Evicts some descriptors. False: there were none.
     func makeRoom() -> Bool {
         let evictors = evictors.withLock { $0 }
         var closed = 0
-        for evictor in evictors.first { closed += evictor(32) }
-        for evictor in evictors.last where closed == 0 { closed += evictor(32) }
+        for entry in evictors.first { closed += entry.evictor(32) }
+        for entry in evictors.last where closed == 0 { closed += entry.evictor(32) }
         return closed > 0
     }
 

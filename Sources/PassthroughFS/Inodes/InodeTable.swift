@@ -89,11 +89,14 @@ final class InodeTable: Sendable {
         records[1].type = UInt16(S_IFDIR)
         records[1].lookups = 1
         _ = records[1].slot.begin(0, root, kept: true)
-        relief.add { [weak self] count in self?.evict(count) ?? 0 }
-        relief.add(last: true) { [weak self] count in self?.relieveBare(count) ?? 0 }
+        relief.add(self) { [unowned self] count in evict(count) }
+        relief.add(self, last: true) { [unowned self] count in relieveBare(count) }
     }
 
-    deinit { closeAll() }
+    deinit {
+        relief.remove(self)
+        closeAll()
+    }
 
     // MARK: Use
 

@@ -76,10 +76,13 @@ final class OpenFiles: Sendable {
         ring = try ClockRing()
         self.relief = relief
         self.inodes = inodes
-        relief.add { [weak self] count in self?.evict(count) ?? 0 }
+        relief.add(self) { [unowned self] count in evict(count) }
     }
 
-    deinit { closeAll() }
+    deinit {
+        relief.remove(self)
+        closeAll()
+    }
 
     /// How many descriptors may be open for what can be opened again.
     var descriptorLimit: Int {

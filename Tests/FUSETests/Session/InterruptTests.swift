@@ -125,11 +125,11 @@ final class WaitingFS: TinyFS {
     @Test func aDeferralThatComesTooLateSaysNothingOfTheNextRequest() throws {
         let hand = Hand(ScriptedChannel())
         let slot = try MessageSlot(capacity: 4096) { (_) throws(Errno) in }
-        let memory = slot.exchange(request(.read).raw).memory
-        hand.take(2, .read, memory)
+        let exchange = slot.exchange(request(.read).raw)
+        hand.take(2, .read, exchange.slot)
         hand.putDown()
         hand.deferReply(to: 2)
-        hand.take(4, .read, memory)
+        hand.take(4, .read, exchange.slot)
         #expect(!hand.hasDeferred(4))
         hand.deferReply(to: 4)
         #expect(hand.hasDeferred(4))

@@ -20,7 +20,7 @@ public final class DeviceFileChannel: Channel, @unchecked Sendable {
         while true {
             // Safe: the room is the slot's, which is not in use.
             let count = unsafe read(clone.descriptor.rawValue, slot.room.baseAddress, slot.room.count)
-            if count >= 0 { return slot.exchange(count) }
+            if count >= 0 { return MessageSlot.exchange(slot, count) }
             switch errno {
             case EINTR, EAGAIN, ENOENT: continue  // ENOENT: the request was withdrawn while it was being read
             case ENODEV, ECONNABORTED: return nil

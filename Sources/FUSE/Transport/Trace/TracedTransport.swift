@@ -62,7 +62,7 @@ private final class TracedChannel: Channel {
     func receive() throws(Errno) -> Exchange? {
         guard let exchange = try channel.receive() else { return nil }
         tracer.received(exchange.request)
-        return Exchange(exchange.memory, TracedSlot(exchange, tracer))
+        return Exchange(TracedSlot(exchange.slot, tracer))
     }
 
     func giveBackMemory() { channel.giveBackMemory() }
@@ -73,26 +73,24 @@ private final class TracedChannel: Channel {
 }
 
 /// Shows the reply, and hands it on.
-private final class TracedSlot: ExchangeSlot {
-    private let slot: any ExchangeSlot
-    private let memory: ExchangeMemory
-    private let unique: UInt64
+private final class TracedSlot: ExchangeSlot, @unchecked Sendable {
+    private let slot: ExchangeSlot
     private let tracer: Tracer
 
-    init(_ exchange: borrowing Exchange, _ tracer: Tracer) {
-        slot = exchange.slot
-        memory = exchange.memory
-        unique = exchange.request.decodedHeader?.unique ?? 0
+    init(_ slot: ExchangeSlot, _ tracer: Tracer) {
+        self.slot = slot
         self.tracer = tracer
+        super.init(slot.memory)
     }
 
-    func commit(_ reply: Reply) throws(Errno) {
+    override func commit(_ reply: Reply) throws(Errno) {
+        let memory = memory
         switch reply {
         case .none: try slot.commit(reply)
         case .body(let count):
-            try tracer.replies(to: unique, nil, memory.body(count)) { () throws(Errno) in try slot.commit(reply) }
+            try tracer.replies(to: memory.unique, nil, memory.body(count)) { () throws(Errno) in try slot.commit(reply) }
         case .error(let error):
-            try tracer.replies(to: unique, error, RawSpan()) { () throws(Errno) in try slot.commit(reply) }
+            try tracer.replies(to: memory.unique, error, RawSpan()) { () throws(Errno) in try slot.commit(reply) }
         }
     }
 }

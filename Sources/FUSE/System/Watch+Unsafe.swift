@@ -38,7 +38,7 @@ package final class Watch: Sendable {
     package init() {}
 
     /// Starts the thread, unless it runs; the first look is so many milliseconds later. Where no thread can be had the next one
-    /// who asks tries again. What is watched is not kept alive by it.
+    /// who asks tries again. What is watched is not kept alive by it: it ends the watch before it goes.
     package func start(_ watched: some Watched, after milliseconds: Int) {
         guard !isRunning.load(ordering: .sequentiallyConsistent) else { return }
         let isNew = state.withLock { state in
@@ -49,18 +49,22 @@ package final class Watch: Sendable {
         }
         guard isNew else { return }
         do throws(Errno) {
-            try startThread { [self, weak watched] in
+            // Safe: whoever is watched waits in ``end()`` for a look that is under way, and there is none after that. (No weak
+            // reference: an object that has one is slower to retain, for as long as it lives.)
+            try startThread { [self, unowned(unsafe) watched] in
                 var delay = milliseconds
                 while true {
                     bell.wait(milliseconds: delay)
-                    guard let watched else { return }
-                    let next: Int? = looking.withLock { _ in state.withLock { $0.isOver } ? nil : watched.look() }
+                    let next: Int? = looking.withLock { _ in
+                        if state.withLock({ $0.isOver }) { return nil }
+                        let next = unsafe watched.look()
+                        if unsafe watched.isHolding { return next }
+                        stop()
+                        if unsafe watched.isHolding { unsafe start(watched, after: milliseconds) }
+                        return nil
+                    }
                     guard let next else { return }
                     delay = next
-                    guard !watched.isHolding else { continue }
-                    stop()
-                    if watched.isHolding { start(watched, after: milliseconds) }
-                    return
                 }
             }
         } catch {

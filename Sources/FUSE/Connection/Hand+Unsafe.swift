@@ -18,7 +18,7 @@
 // neither lock nor fence of its own; the sender, which has all the time, pays for both. Within the thread the two
 // accesses stay in order because no compiler moves atomic accesses across each other.
 //
-// Ownership: `request`, `memory`, `unawaited` and `thread` are written by the thread alone; `memory` before `request`, and whoever
+// Ownership: `request`, `slot`, `unawaited` and `thread` are written by the thread alone; `slot` before `request`, and whoever
 // else reads it does so for a handler that runs. One thread at a time has a hand. `deferred`
 // and `unawaited` name a request, and no two have one name: what is set late, by who defers what has been replied to, or read
 // late, says nothing about another one.
@@ -40,8 +40,8 @@ final class Hand: @unchecked Sendable {
     private let aim = Mutex<Void>(())
     /// The request whose handler has taken the duty to reply away from the thread.
     private let deferred = Atomic<UInt64>(0)
-    /// Where the request in hand lies.
-    private var memory: ExchangeMemory?
+    /// Where the request in hand lies: in a slot that the exchange holds, which the thread has.
+    private unowned(unsafe) var slot: ExchangeSlot?
     /// The request in hand, or one before it, that nobody waits for: the `release` of a file.
     private let unawaited = Atomic<UInt64>(0)
 
@@ -62,8 +62,8 @@ final class Hand: @unchecked Sendable {
     // MARK: The thread's part
 
     /// What needs an answer; of anything else the name may be another's: that of a NOTIFY_REPLY is the library's.
-    func take(_ unique: UInt64, _ opcode: Opcode, _ memory: ExchangeMemory) {
-        self.memory = memory
+    func take(_ unique: UInt64, _ opcode: Opcode, _ slot: ExchangeSlot) {
+        unsafe self.slot = slot
         if opcode == .release || opcode == .releasedir { unawaited.store(unique, ordering: .relaxed) }
         request.store(unique, ordering: .releasing)
     }
@@ -78,8 +78,8 @@ final class Hand: @unchecked Sendable {
 
     /// From within the handler: lends the request.
     func withRequest<Result>(_ body: (borrowing ReceivedRequest) -> Result?) -> Result? {
-        guard let memory else { return nil }
-        return body(memory.request)
+        guard let slot = unsafe slot else { return nil }
+        return body(slot.memory.request)
     }
 
     /// Whether somebody else replies to the request that the handler was called for.
