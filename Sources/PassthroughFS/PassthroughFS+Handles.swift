@@ -59,13 +59,13 @@ extension SystemCall {
     /// source would put all of it at the end. An append-only file keeps it (EPERM): there every write appends.
     /// `O_DIRECT`: requests' buffers are aligned to nothing. A passthrough file has its own flags, the caller's.
     static func serveAnyOffset(_ file: FileDescriptor, _ flags: Int32) throws(Errno) {
-        let unwanted = O_APPEND | Int32(CLINUX_O_DIRECT)
-        guard flags & unwanted != 0 else { return }
-        let now = try self.flags(of: file)
+        guard flags & (O_APPEND | Int32(CLINUX_O_DIRECT)) != 0 else { return }
+        // The others that can be set (F_SETFL) stay as they were opened with; it leaves the rest alone.
+        let kept = flags & (O_NONBLOCK | Int32(CLINUX_O_NOATIME))
         do {
-            try setFlags(of: file, now & ~unwanted)
+            try setFlags(of: file, kept)
         } catch .notPermitted {
-            try setFlags(of: file, now & ~Int32(CLINUX_O_DIRECT))
+            try setFlags(of: file, kept | flags & O_APPEND)
         }
     }
 }

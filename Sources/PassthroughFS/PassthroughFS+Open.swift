@@ -19,13 +19,16 @@ extension PassthroughFS {
         let file = try relief.relieving { () throws(Errno) in
             try SystemCall.openServed(inode.descriptor, sourceFlags(open))
         }
+        var mayBePrivileged = true
         do {
-            if open.killPrivileges, open.flags & O_TRUNC != 0 { _ = try killPrivileges(of: inode, node, untold: request) }
+            if open.killPrivileges, open.flags & O_TRUNC != 0 {
+                mayBePrivileged = try killPrivileges(of: inode, node, untold: request).arePrivileged
+            }
         } catch {
             SystemCall.close(file)
             throw error
         }
-        return try opened(file, node, inode, decision, open, for: request)
+        return try opened(file, node, inode, decision, open, mayBePrivileged: mayBePrivileged, for: request)
     }
 
     /// Always creates: O_EXCL, so that the file is the caller's own. Where there is one already, the kernel did not know,
@@ -73,26 +76,32 @@ extension PassthroughFS {
     /// through the name: that may be another's by now.
     private func created(_ file: FileDescriptor, _ open: OpenRequest, for request: Request) throws(Errno) -> Created {
         let entry: Entry
-        let inode: Inode
         do {
             try SystemCall.serveAnyOffset(file, open.flags)
             entry = try self.entry(taking: relief.relieving { () throws(Errno) in try SystemCall.find(file) })
-            inode = try pinOrForget(entry.node)
         } catch {
             SystemCall.close(file)
             throw error
         }
+        let inode = try pin(entry.node, elseClosing: file)
+        // Its attributes were read a moment ago. Not all of them show on a mount that rules some out.
+        let mayBePrivileged = entry.attributes.mode.rawValue & (S_ISUID | S_ISGID) != 0 || !inode.restrictions.isEmpty
         do {
             let decision = decide(open, inode.descriptor, for: request)
-            return Created(entry: entry, opened: try opened(file, entry.node, inode, decision, open, isNew: true, for: request))
+            return Created(
+                entry: entry,
+                opened: try opened(
+                    file, entry.node, inode, decision, open, isNew: true, mayBePrivileged: mayBePrivileged, for: request))
         } catch {
             inodes.forget(entry.node, lookups: 1)
             throw error
         }
     }
 
-    private func pinOrForget(_ node: NodeID) throws(Errno) -> Inode {
+    /// Lends an inode that was just looked up. On failure the lookup is taken back.
+    private func pin(_ node: NodeID, elseClosing file: FileDescriptor) throws(Errno) -> Inode {
         do { return try inodes.pin(node) } catch {
+            SystemCall.close(file)
             inodes.forget(node, lookups: 1)
             throw error
         }
@@ -100,11 +109,11 @@ extension PassthroughFS {
 
     /// The answer for an open file. Takes its descriptor over.
     private func opened(
-        _ file: FileDescriptor, _ node: NodeID, _ inode: borrowing Inode, _ decision: OpenDecision, _ open: OpenRequest,
-        isNew: Bool = false, for request: Request
+        _ file: FileDescriptor, _ node: NodeID, _ inode: consuming Inode, _ decision: OpenDecision, _ open: OpenRequest,
+        isNew: Bool = false, mayBePrivileged: Bool, for request: Request
     ) throws(Errno) -> Opened {
         let io: Opened.IO
-        var holdsInode = false
+        var isPassedThrough = false
         let traits = devices.traits(of: inode.device)
         switch decision {
         case .deny(let error):
@@ -113,16 +122,14 @@ extension PassthroughFS {
         // Its size says nothing, and what was read before says nothing of what would be read now; nor does the kernel pass
         // such files through.
         case .passThrough where traits.contains(.isGenerated), .throughDaemon where traits.contains(.isGenerated): io = .direct
-        // The inode is held until the session has used the descriptor. `O_PATH`, for a writable one
-        // kept by the kernel would make running the source's file fail with ETXTBSY, and a remount read-only with EBUSY.
         case .passThrough:
-            holdsInode = true
-            io = passedThrough(inode, open, for: request)
+            isPassedThrough = true
+            io = passedThrough(inode, open, mayBePrivileged, for: request)
         case .throughDaemon:
             io = served
         }
         // Mapped by the kernel itself, that is. Where nothing is remembered there is nothing to be wrong.
-        let stores = holdsInode && open.accessMode == .readWrite && options.cache != .none
+        let stores = isPassedThrough && open.accessMode == .readWrite && options.cache != .none
         // Right without FLUSH: where nothing was written nothing can fail to be, and where the source's filesystem has no
         // flush of its own, close(2) reports nothing natively either. POSIX locks that are the kernel's it drops without
         // asking; of those on the source it tells by FLUSH.
@@ -130,7 +137,7 @@ extension PassthroughFS {
         // Evicting is a close: where that can report an error, which is to be the user's, it must not be done early.
         let handle = try openFiles.insert(
             file, .file, of: node, by: request.caller, flags: sourceFlags(open) & ~O_TRUNC, kept: !mayOpenAgain || !isSilent,
-            stores: stores, holdsInode: holdsInode)
+            stores: stores)
         if stores {
             inodes.addStorer(to: node)
             // What was answered before may be remembered for long. (Of a new file it may: before anything can be stored the file
@@ -151,18 +158,18 @@ extension PassthroughFS {
         }
     }
 
-    private func passedThrough(_ inode: borrowing Inode, _ open: OpenRequest, for request: Request) -> Opened.IO {
+    /// The inode's own descriptor is what the kernel gets: `O_PATH`, for a writable one that it kept would make running the source's
+    /// file fail with ETXTBSY, and a remount read-only with EBUSY.
+    private func passedThrough(_ inode: consuming Inode, _ open: OpenRequest, _ mayBePrivileged: Bool, for request: Request) -> Opened.IO {
         let otherwise: Opened.IO.Served = options.cache == .none || locks != nil ? .direct : .cached
-        let (opener, isExact) = opener(open, of: inode, for: request)
+        let (opener, isExact) = opener(open, of: inode, mayBePrivileged: mayBePrivileged, for: request)
         // The kernel keeps its backing file as it was opened, so O_APPEND that is taken off later (F_SETFL) would stay on
         // there, and data end up where they do not belong. Each write that is sent says what holds for it.
         let mayChange = open.flags & O_APPEND != 0 && opener.writes && options.appends == .daemon
+        let file = inode.asBackingFile(of: lenders)
         return mayChange || !isExact
-            ? .passthroughDirect(inode.descriptor, otherwise: otherwise, for: opener)
-            : .passthrough(inode.descriptor, otherwise: otherwise, for: opener)
+            ? .passthroughDirect(file, otherwise: otherwise, for: opener) : .passthrough(file, otherwise: otherwise, for: opener)
     }
-
-    public func settled(_ file: OpenFile, passesThrough: Bool) { openFiles.releaseInode(of: file.handle) }
 
     /// The flags with which the source's file is opened: the caller's, so that the caller gets the errno that the source
     /// gives for them. Left out is what the kernel has done already, or what would apply to the path in /proc.

@@ -95,8 +95,10 @@ extension PassthroughFS {
 
     /// With which rights the kernel's own writes are made: what they do to the bits of a file, and whose limits hold. By the one
     /// who opens it, for who writes to it later is not known here; of those bits that the kernel knows of, it tells. Not exact: they would take what they should leave.
+    ///
+    /// `mayBePrivileged`: not known to be without such bits.
     func opener(
-        _ open: OpenRequest, of inode: borrowing Inode, for request: Request
+        _ open: OpenRequest, of inode: borrowing Inode, mayBePrivileged: Bool, for request: Request
     ) -> (opener: Opened.IO.Opener, isExact: Bool) {
         let isRoot = request.caller.isRoot
         // A daemon that cannot act as others is not root, and its own limits hold.
@@ -105,7 +107,7 @@ extension PassthroughFS {
             return (Opened.IO.Opener(writes: false, leavesPrivileges: isRoot, limits: limits), true)
         }
         // It is told cheaply, and where there is something to lose, exactly.
-        guard let status = try? SystemCall.status(of: inode.descriptor), status.st_mode & (S_ISUID | S_ISGID) != 0 else {
+        guard mayBePrivileged, let status = try? SystemCall.status(of: inode.descriptor), status.st_mode & (S_ISUID | S_ISGID) != 0 else {
             return (Opened.IO.Opener(leavesPrivileges: isRoot, limits: limits), true)
         }
         if mayKeepPrivileges(request) { return (Opened.IO.Opener(leavesPrivileges: true, limits: limits), true) }

@@ -26,6 +26,7 @@ public import SystemPackage
 public final class PassthroughFS: FileSystem {
     public let options: PassthroughOptions
     let inodes: InodeTable
+    let lenders: InodeLenders
     let openFiles: OpenFiles
     /// nil where the kernel keeps the locks.
     let locks: SourceLocks?
@@ -115,6 +116,7 @@ public final class PassthroughFS: FileSystem {
                 remembered: options.remembered, forgetsIdle: options.cache != .always, relief: relief)
             inodes.idlePeriod = options.idlePeriod
             openFiles = try OpenFiles(of: inodes, relief: relief)
+            lenders = InodeLenders(inodes)
             let traits = SourceDevices.Traits(type: Int64(truncatingIfNeeded: statistics.f_type))
             devices = try SourceDevices(source: UInt64(status.st_dev), traits: traits)
             self.relief = relief

@@ -60,9 +60,7 @@ final class Mirror {
 
     func open(_ name: String, flags: Int32 = O_RDWR) throws -> OpenFile {
         let node = try lookup(name).node
-        let file = OpenFile(node: node, handle: try fs.open(node, OpenRequest(flags: flags), for: Mirror.root).handle)
-        fs.settled(file, passesThrough: true)
-        return file
+        return OpenFile(node: node, handle: try fs.open(node, OpenRequest(flags: flags), for: Mirror.root).handle)
     }
 
     func read(_ file: OpenFile, at offset: UInt64 = 0, count: Int = 4096) throws -> String {
@@ -75,7 +73,7 @@ final class Mirror {
     }
 }
 
-func withName<R>(_ text: String, _ body: (borrowing Name) throws(Errno) -> R) throws(Errno) -> R {
+func withName<R: ~Copyable>(_ text: String, _ body: (borrowing Name) throws(Errno) -> R) throws(Errno) -> R {
     let bytes = Array(text.utf8) + [0]
     // Safe: bytes have no padding.
     return try unsafe body(Name(terminated: bytes.span.bytes))

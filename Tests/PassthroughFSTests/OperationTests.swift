@@ -197,9 +197,11 @@ private let user = Request(
                 try mirror.write("file")
                 let node = try mirror.lookup("file").node
                 let opened = try mirror.fs.open(node, OpenRequest(flags: O_RDWR), for: Mirror.root)
-                switch opened.io {
-                case .passthrough(let descriptor, _, _):
+                switch opened.io.mode {
+                case .passthrough:
                     #expect(passthrough)
+                    let named = opened.io.descriptor
+                    let descriptor = try #require(named)
                     // For the name alone: a writable one, kept by the kernel, would be in others' way.
                     #expect(fcntl(descriptor.rawValue, F_GETFL) & 0o10000000 != 0)
                 case .cached: #expect(!passthrough && cache == .auto)
@@ -218,11 +220,47 @@ private let user = Request(
         let node = try mirror.lookup("file").node
         for flags in [O_RDONLY, O_WRONLY, O_RDWR] {
             let opened = try mirror.fs.open(node, OpenRequest(flags: flags | O_APPEND), for: Mirror.root)
-            switch opened.io {
+            switch opened.io.mode {
             case .passthroughDirect: #expect(appends == .daemon)
             case .passthrough: #expect(appends == .kernel || flags == O_RDONLY)
-            default: Issue.record("\(opened.io)")
+            default: Issue.record("\(opened.io.mode)")
             }
+        }
+    }
+
+    /// Where set-group-id means something else, and its holder's writes leave it, the kernel's own would take it. Of a new file that is
+    /// known without another look, and of one that was truncated as well.
+    @Test(.enabled(if: isRoot, "acting as others needs root"))
+    func whatTheKernelsWritesWouldTake() throws {
+        for (mode, expected) in [(0o644, .passthrough), (0o2644, .passthroughDirect), (0o4755, .passthrough)] as [(UInt32, Opened.IO.Mode)] {
+            let mirror = try Mirror()
+            let new = NewFile(mode: FileMode(rawValue: S_IFREG | mode))
+            let made = try withName("new") { name throws(Errno) in
+                try mirror.fs.create(name, in: .root, new, OpenRequest(flags: O_WRONLY), for: user)
+            }
+            #expect(mirror.status("new").st_mode & 0o7777 == mode)
+            let mode = made.opened.io.mode
+            #expect(mode == expected)
+            let opened = try mirror.fs.open(
+                made.entry.node, OpenRequest(flags: O_WRONLY | O_TRUNC, killPrivileges: true), for: user)
+            let truncated = opened.io.mode
+            #expect(truncated == expected)
+        }
+    }
+
+    /// What a descriptor is opened with and served without.
+    @Test func flagsThatServingTakesOff() throws {
+        let mirror = try Mirror()
+        let unwanted = O_APPEND | Int32(CLINUX_O_DIRECT)
+        for more in [0, O_NONBLOCK, Int32(CLINUX_O_NOATIME), O_SYNC, O_NONBLOCK | O_DSYNC] {
+            try mirror.write("file")
+            let plain = try mirror.open("file", flags: O_RDWR | more)
+            let file = try mirror.open("file", flags: O_RDWR | O_APPEND | more)
+            let flags = try [plain, file].map { file in
+                let open = try mirror.fs.openFiles.pin(file.handle, .file)
+                return fcntl(open.descriptor.rawValue, F_GETFL)
+            }
+            #expect(flags[0] == flags[1] && flags[0] & unwanted == 0 && flags[0] & more == more)
         }
     }
 
@@ -314,7 +352,6 @@ private let user = Request(
         let node = try withName("coredump_filter") { name throws(Errno) in try fs.lookup(name, in: .root, for: Mirror.root).node }
         func write(_ options: WriteOptions, openedWith flags: Int32 = 0) throws(Errno) {
             let file = OpenFile(node: node, handle: try fs.open(node, OpenRequest(flags: O_RDWR | flags), for: Mirror.root).handle)
-            fs.settled(file, passesThrough: false)
             defer { fs.release(file, for: Mirror.root) }
             let value = try filled(64) { output throws(Errno) in try fs.read(file, at: 0, into: &output, for: Mirror.root) }
             // As it is.
@@ -333,6 +370,22 @@ private let user = Request(
 }
 
 @Suite struct DaemonsGroupTests {
+    /// Ids that are none are not acted as; whoever came before or after is not affected.
+    @Test(.enabled(if: isRoot, "acting as others needs root"))
+    func idsThatAreNone() throws {
+        let mirror = try Mirror()
+        let credentials = Credentials()
+        for (user, group) in [(UInt32.max, 2345), (1234, .max), (0, .max), (.max, .max)] as [(UInt32, UInt32)] {
+            let caller = Caller(user: UserID(rawValue: user), group: GroupID(rawValue: group))
+            #expect(throws: Errno.notPermitted) { _ = try credentials.assume(caller, boundAs: caller) }
+            #expect(getegid() == 0 && clinux_setfsgid(.max) == 0 && clinux_setfsuid(.max) == 0)
+        }
+        credentials.restore(try credentials.assume(user.caller, boundAs: user.caller))
+        #expect(getegid() == 0 && clinux_setfsgid(.max) == 0 && clinux_setfsuid(.max) == 0)
+        try mirror.write("file")
+        #expect(mirror.status("file").st_uid == 0 && mirror.status("file").st_gid == 0)
+    }
+
     /// As with a service that has a `Group=` of its own. The ids are this thread's alone.
     @Test(.enabled(if: isRoot, "acting as others needs root"))
     func whatRootMakesIsRoots() throws {
@@ -346,6 +399,7 @@ private let user = Request(
             credentials.restore(assumed)
         }
         try make("first", Mirror.root.caller)
+        #expect(getegid() == 0)
         try make("user's", user.caller)
         try make("second", Mirror.root.caller)
         try make("group's", Caller(user: UserID(rawValue: 0), group: GroupID(rawValue: 54321)))

@@ -92,7 +92,7 @@ struct BackingRecord {
     }
 
     /// Decides how an open goes, and counts it, unless a file has to be registered first.
-    mutating func decide(_ wish: Opened.IO, isAvailable: Bool) -> Decision {
+    mutating func decide(_ wish: OpenWish, isAvailable: Bool) -> Decision {
         if opens > 0 {
             if mode == .direct, !wish.isPassthrough, wish.served != .direct { mode = .cached }
         } else if wish.isPassthrough, id != 0, !isAvailable || suits(wish) {
@@ -108,13 +108,13 @@ struct BackingRecord {
     }
 
     /// As ``decide(_:isAvailable:)`` where nothing can be registered any more for this one.
-    mutating func settle(_ wish: Opened.IO) -> InodeBackings.Admission {
+    mutating func settle(_ wish: OpenWish) -> InodeBackings.Admission {
         if case .admitted(let admission) = decide(wish, isAvailable: false) { return admission }
         return admit(wish)
     }
 
     /// Whether its registration has the kind of rights that this open should write with.
-    private func suits(_ wish: Opened.IO) -> Bool {
+    private func suits(_ wish: OpenWish) -> Bool {
         guard wish.passesData, let opener = wish.opener, opener.writes else { return true }
         return traits.intersection([.lenient, .limited]) == Self.rights(of: opener)
     }
@@ -131,7 +131,7 @@ struct BackingRecord {
         traits.formUnion(Self.rights(of: opener))
     }
 
-    private mutating func admit(_ wish: Opened.IO) -> InodeBackings.Admission {
+    private mutating func admit(_ wish: OpenWish) -> InodeBackings.Admission {
         opens += 1
         switch (mode, wish.served) {
         case (.passthrough, _):
@@ -155,40 +155,5 @@ struct BackingRecord {
         refusal = 0
         refusals = 0
         pause = 0
-    }
-}
-
-extension Opened.IO {
-    var isPassthrough: Bool { backing != nil }
-
-    /// Its reads and writes are the kernel's.
-    var passesData: Bool {
-        if case .passthrough = self { true } else { false }
-    }
-
-    /// What is to be registered for it.
-    var backing: FileDescriptor? {
-        switch self {
-        case .passthrough(let file, _, _), .passthroughDirect(let file, _, _): file
-        case .cached, .keepingCache, .direct: nil
-        }
-    }
-
-    /// For whom it is to be registered.
-    var opener: Opener? {
-        switch self {
-        case .passthrough(_, _, let opener), .passthroughDirect(_, _, let opener): opener
-        case .cached, .keepingCache, .direct: nil
-        }
-    }
-
-    /// How it goes where it is not passed through.
-    var served: Served {
-        switch self {
-        case .cached: .cached
-        case .keepingCache: .keepingCache
-        case .direct: .direct
-        case .passthrough(_, let otherwise, _), .passthroughDirect(_, let otherwise, _): otherwise
-        }
     }
 }

@@ -83,7 +83,7 @@ final class InodeBackings: Sendable {
     // MARK: Opens and releases
 
     /// Decides how an open of this node goes, and counts it. Every call is followed by one of ``release(_:)``.
-    func admit(_ node: NodeID, _ wish: Opened.IO) -> Admission {
+    func admit(_ node: NodeID, _ wish: OpenWish) -> Admission {
         // No number: a mistake of the filesystem's. Direct opens are right beside each other, whatever is known of them.
         guard let home = home(of: node) else { return Admission(flags: .directIO) }
         let admission = joined(node, wish, home) ?? changed(node, wish, home)
@@ -150,7 +150,7 @@ final class InodeBackings: Sendable {
     }
 
     /// Joins what there is of the node, or starts without a registration. Nil where one has to be made, or taken back.
-    private func joined(_ node: NodeID, _ wish: Opened.IO, _ home: Home) -> Admission? {
+    private func joined(_ node: NodeID, _ wish: OpenWish, _ home: Home) -> Admission? {
         withShard(home.shard) { shard in
             let index = shard.make(node, at: home.index)
             if shard[index].node != node {
@@ -161,7 +161,7 @@ final class InodeBackings: Sendable {
         }
     }
 
-    private func decided(_ index: UInt32, _ wish: Opened.IO, in shard: inout BackingShard) -> Admission? {
+    private func decided(_ index: UInt32, _ wish: OpenWish, in shard: inout BackingShard) -> Admission? {
         let isAvailable = !isOff.load(ordering: .relaxed)
         guard case .admitted(let admission) = shard[index].decide(wish, isAvailable: isAvailable) else { return nil }
         if shard[index].isPassingThrough, shard.stopKeeping(index) { counters.kept.subtract(1, ordering: .relaxed) }
@@ -186,7 +186,7 @@ final class InodeBackings: Sendable {
     }
 
     /// An open for which something has to be registered or taken back.
-    private func changed(_ node: NodeID, _ wish: Opened.IO, _ home: Home) -> Admission {
+    private func changed(_ node: NodeID, _ wish: OpenWish, _ home: Home) -> Admission {
         // Others may keep more in the meantime, again and again.
         var reliefs = 4
         while true {
@@ -208,7 +208,7 @@ final class InodeBackings: Sendable {
     }
 
     /// A first open whose file was not taken. Nobody had the record's turn since: another may have had more luck.
-    private func refused(_ error: Errno, _ node: NodeID, _ wish: Opened.IO, _ home: Home) -> Admission {
+    private func refused(_ error: Errno, _ node: NodeID, _ wish: OpenWish, _ home: Home) -> Admission {
         withShard(home.shard) { shard in
             let index = shard.make(node, at: home.index)
             if shard[index].node == 0 { shard.renew(index, for: node) }
@@ -226,7 +226,7 @@ final class InodeBackings: Sendable {
     }
 
     /// By who has the record's turn.
-    private func change(_ node: NodeID, _ wish: Opened.IO, _ home: Home, _ index: UInt32) -> Change {
+    private func change(_ node: NodeID, _ wish: OpenWish, _ home: Home, _ index: UInt32) -> Change {
         enum Look { case admitted(Admission), another(BackingID), again, register(FileDescriptor) }
         let look: Look = withShard(home.shard) { shard in
             guard shard.find(node, at: home.index) == index else { return .again }
@@ -264,7 +264,7 @@ final class InodeBackings: Sendable {
     }
 
     /// A file was registered for a first open.
-    private func registered(_ id: BackingID, _ node: NodeID, _ wish: Opened.IO, _ home: Home, _ index: UInt32) -> Admission {
+    private func registered(_ id: BackingID, _ node: NodeID, _ wish: OpenWish, _ home: Home, _ index: UInt32) -> Admission {
         let (admission, isWanted): (Admission, Bool) = withShard(home.shard) { shard in
             shard[index].traits.remove(.busy)
             // As above.

@@ -71,13 +71,19 @@ public struct DeferredReply: ~Copyable, Sendable {
     }
 
     /// The answer to `open`.
-    public consuming func reply(_ opened: Opened) {
-        send(.opened) { (output, pending) throws(Errno) in try output.put(pending.session.openOut(pending.node, opened)) }
+    public consuming func reply(_ opened: consuming Opened) {
+        // What the closure is to consume has to be one that can be taken.
+        var answer: Opened? = opened
+        send(.opened) { (output, pending) throws(Errno) in
+            if let opened = answer.take() { try output.put(pending.session.openOut(pending.node, opened)) }
+        }
     }
 
     /// The answer to `create` and `tmpfile`.
-    public consuming func reply(_ created: Created) {
+    public consuming func reply(_ created: consuming Created) {
+        var answer: Created? = created
         send(.created) { (output, pending) throws(Errno) in
+            guard let created = answer.take() else { return }
             let (entry, opened) = try pending.session.createdOut(created, for: pending.opcode, pending.request)
             try output.put(entry)
             try output.put(opened)

@@ -13,9 +13,9 @@ protocol SessionCore: AnyObject, Sendable {
     /// Sends a deferred reply: with what `encode` leaves in the room, or with the error it throws.
     func finish(_ pending: PendingReply, capacity: Int, _ encode: (inout OutputRawSpan) throws(Errno) -> Void)
     func abandon(_ pending: PendingReply)
-    func openOut(_ node: NodeID, _ opened: Opened) -> OpenOut
+    func openOut(_ node: NodeID, _ opened: consuming Opened) -> OpenOut
     func entryOut(_ entry: Entry, for opcode: Opcode, type: FileType?) throws(Errno) -> EntryOut
-    func createdOut(_ created: Created, for opcode: Opcode, _ request: Request) throws(Errno) -> (EntryOut, OpenOut)
+    func createdOut(_ created: consuming Created, for opcode: Opcode, _ request: Request) throws(Errno) -> (EntryOut, OpenOut)
     func takeBack(_ nodes: [NodeID])
     func interrupted(_ request: RequestID)
 }

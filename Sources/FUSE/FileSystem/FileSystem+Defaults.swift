@@ -101,8 +101,6 @@ extension FileSystem {
         throw .notImplemented
     }
 
-    public func settled(_ file: OpenFile, passesThrough: Bool) {}
-
     public func release(_ file: OpenFile, for request: Request) {}
 
     /// ENOSYS: there is nothing to be put anywhere, and `fsync(2)` succeeds.

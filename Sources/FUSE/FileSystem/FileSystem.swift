@@ -114,12 +114,6 @@ public protocol FileSystem: Sendable {
     /// Opens a file. Every open that succeeded is followed by one ``release(_:for:)``.
     func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened
 
-    /// It is decided how the reads and writes of an open file go, and a descriptor that the answer named is no longer
-    /// needed. Follows each open, create and tmpfile that succeeded, before any other request can name the open file.
-    ///
-    /// `passesThrough`: the kernel reads, writes and maps the file by itself, and the filesystem sees none of it.
-    func settled(_ file: OpenFile, passesThrough: Bool)
-
     /// Creates a file and opens it; opens the one that is there, unless `O_EXCL` is set.
     func create(
         _ name: borrowing Name, in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request

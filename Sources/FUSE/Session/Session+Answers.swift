@@ -19,14 +19,15 @@ extension Session {
     }
 
     /// What was created, as ``entryOut(_:for:type:)``: with an entry that is wrong, its open file is given back as well.
-    func createdOut(_ created: Created, for opcode: Opcode, _ request: Request) throws(Errno) -> (EntryOut, OpenOut) {
+    func createdOut(_ created: consuming Created, for opcode: Opcode, _ request: Request) throws(Errno) -> (EntryOut, OpenOut) {
         do throws(Errno) { try created.entry.check(for: opcode, type: .regular) } catch {
-            // It was never settled, so that it does not count as open.
+            // It was never admitted, so that it does not count as open. What it was to be backed by goes with it.
             fileSystem.release(OpenFile(node: created.entry.node, handle: created.opened.handle), for: request)
             giveBack(created.entry)
             throw error
         }
-        return (EntryOut(created.entry), openOut(created.entry.node, created.opened))
+        let entry = created.entry
+        return (EntryOut(entry), openOut(entry.node, created.opened))
     }
 
     private func giveBack(_ entry: Entry) {
@@ -34,10 +35,10 @@ extension Session {
         if entry.node != 0, entry.node != .root { forget(entry.node, lookups: 1) }
     }
 
-    /// Settles how the file's reads and writes go.
-    func openOut(_ node: NodeID, _ opened: Opened) -> OpenOut {
-        let admitted = backings.admit(node, opened.io)
-        fileSystem.settled(OpenFile(node: node, handle: opened.handle), passesThrough: admitted.flags == .passthrough)
+    /// Decides how the file's reads and writes go. Its backing file is kept until then, and given back here: before the reply leaves,
+    /// so that an author who counts them finds the count right whenever a user has an answer.
+    func openOut(_ node: NodeID, _ opened: consuming Opened) -> OpenOut {
+        let admitted = backings.admit(node, OpenWish(opened.io))
         var flags = admitted.flags
         if opened.skipsFlush { flags.insert(.noflush) }
         // A passthrough open with any other flag is refused with EIO (`fuse_file_passthrough_open`).

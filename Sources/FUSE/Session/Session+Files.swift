@@ -35,16 +35,16 @@ extension Session {
     }
 
     private func put(
-        _ created: Created, _ message: borrowing RequestMessage, _ hand: Hand, _ output: inout OutputRawSpan
+        _ created: consuming Created, _ message: borrowing RequestMessage, _ hand: Hand, _ output: inout OutputRawSpan
     ) throws(Errno) {
         try hand.check(message)
-        let node = created.entry.node
+        let file = OpenFile(node: created.entry.node, handle: created.opened.handle)
         let (entry, opened) = try createdOut(created, for: message.opcode, message.request())
         try output.put(entry)
         try output.put(opened)
-        do throws(Errno) { try label(node, message) } catch {
-            release(OpenFile(node: node, handle: created.opened.handle), for: try message.request())
-            forget(node, lookups: 1)
+        do throws(Errno) { try label(file.node, message) } catch {
+            release(file, for: try message.request())
+            forget(file.node, lookups: 1)
             throw error
         }
     }

@@ -40,7 +40,7 @@ public final class KernelBackings: Sendable {
     private let mount: FileDescriptor?
     private let shared = SharedFaults()
     /// The table, from when passthrough is negotiated.
-    private let table = Locked<BackingMap<BackingFile>?>(nil)
+    private let table = Locked<BackingMap<HeldFile>?>(nil)
 
     /// `mount`: ``KernelOptions/backingMount``.
     public init(_ kernel: BackingKernel, mount: FileDescriptor? = nil) {
@@ -77,7 +77,7 @@ public final class KernelBackings: Sendable {
             }
             return unsafe refused ? nil : system.allocate(purpose, byteCount)
         }
-        guard let map = try? BackingMap<BackingFile>(configuration) else { return false }
+        guard let map = try? BackingMap<HeldFile>(configuration) else { return false }
         table.withLock { $0 = map }
         return true
     }
@@ -107,7 +107,7 @@ public final class KernelBackings: Sendable {
     public func open(_ request: BackingOpenRequest) throws(Errno) -> EntryID {
         let map = try permitted()
         let choice = try choice(request)
-        var file: BackingFile? = try BackingFile(holding: FileDescriptor(rawValue: request.descriptor), on: mount)
+        var file: HeldFile? = try HeldFile(holding: FileDescriptor(rawValue: request.descriptor), on: mount)
         if shared.update({ BackingFaults.takes(&$0.stackedFiles) }) { throw .tooManySymbolicLinkLevels }
         if choice == .next, kernel == .takesServerIDs { try takeCandidate(in: map) }
         while true {
@@ -141,12 +141,12 @@ public final class KernelBackings: Sendable {
     }
 
     /// What an OPEN reply's backing id refers to. Open files keep it, whatever becomes of the id.
-    public func backing(_ id: UInt32) -> Reference<BackingFile>? {
+    public func backing(_ id: UInt32) -> Reference<HeldFile>? {
         guard let id = EntryID(narrow: UInt64(id)) else { return nil }
         return table.withLock { $0 }?.lookup(id)
     }
 
-    private func permitted() throws(Errno) -> BackingMap<BackingFile> {
+    private func permitted() throws(Errno) -> BackingMap<HeldFile> {
         guard shared.current.isPrivileged, let map = table.withLock({ $0 }) else { throw .notPermitted }
         return map
     }
@@ -164,7 +164,7 @@ public final class KernelBackings: Sendable {
     }
 
     /// One of the candidates that are to be found taken. The checks before that one come first here too.
-    private func takeCandidate(in map: BackingMap<BackingFile>) throws(Errno) {
+    private func takeCandidate(in map: BackingMap<HeldFile>) throws(Errno) {
         guard shared.current.takenCandidates > 0 else { return }
         if shared.update({ BackingFaults.takes(&$0.refusedEntries) }) { throw .noMemory }
         guard map.hasFreeID else { throw .noSpace }

@@ -70,9 +70,9 @@ final class KernelInode {
 
 /// A hold on a registered backing file, which outlives the registration.
 final class BackingHold {
-    let reference: Reference<BackingFile>
+    let reference: Reference<HeldFile>
 
-    init(_ reference: consuming Reference<BackingFile>) { self.reference = reference }
+    init(_ reference: consuming Reference<HeldFile>) { self.reference = reference }
 
     func isSame(as other: BackingHold) -> Bool { reference.isSame(as: other.reference) }
 }

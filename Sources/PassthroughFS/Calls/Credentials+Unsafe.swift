@@ -15,6 +15,12 @@ import SystemPackage
 // What takes space is made within the caller's limits. Filesystems keep blocks for a user (root, mostly), by the filesystem ids,
 // and CAP_SYS_RESOURCE overrides that and quotas. Nothing else here needs that one, so a thread keeps it or goes without it
 // until it serves a caller of the other kind: no call where all are root, and none where all are not.
+//
+// Nothing may be done with other ids than it should be, and `setfsuid(2)` and `setfsgid(2)` do not say whether they did it. They do
+// not where the id has no number in this user namespace, where a security module is against it, or for want of memory; so it is not
+// enough that it went well before. A group is set with the effective one (`setresgid(2)`), which does say it, and which gives
+// nobody a hold on the thread. A user is not: who has a thread's effective user id may change its priority and its processors
+// (sched_setaffinity(2)). So that is asked for after it was set, and before anything is done.
 
 /// As whom files are created and grow.
 struct Credentials: Sendable {
@@ -23,6 +29,7 @@ struct Credentials: Sendable {
     /// The daemon's own ids, and its supplementary groups, which no caller may gain.
     private let user: uid_t
     private let group: gid_t
+    private let effectiveGroup: gid_t
     private let groups: [gid_t]
 
     /// The ids of the process at the moment.
@@ -31,6 +38,7 @@ struct Credentials: Sendable {
         // Asking with an id that is none reports the current one.
         user = uid_t(bitPattern: clinux_setfsuid(.max))
         group = gid_t(bitPattern: clinux_setfsgid(.max))
+        effectiveGroup = getegid()
         let count = getgroups(0, nil)
         var groups = [gid_t](repeating: 0, count: Int(max(0, count)))
         let got = unsafe getgroups(count, &groups)
@@ -42,6 +50,7 @@ struct Credentials: Sendable {
     struct Assumed {
         fileprivate var user = false
         fileprivate var group = false
+        fileprivate var effectiveGroup = false
         fileprivate var groups = false
     }
 
@@ -88,19 +97,18 @@ struct Credentials: Sendable {
         bindByQuotas(asker)
         var assumed = Assumed()
         guard canSwitch, caller.user.rawValue != user || caller.group.rawValue != group else { return assumed }
-        // Neither call reports failure, so it is asked afterwards.
         if !groups.isEmpty || caller.supplementaryGroup != nil {
             var group = caller.supplementaryGroup?.rawValue ?? 0
             guard unsafe clinux_setgroups(caller.supplementaryGroup == nil ? 0 : 1, &group) == 0 else { throw .notPermitted }
             assumed.groups = true
         }
         if caller.group.rawValue != group {
-            assumed.group = true
-            _ = clinux_setfsgid(caller.group.rawValue)
-            if UInt32(bitPattern: clinux_setfsgid(.max)) != caller.group.rawValue {
+            // -1 would leave it as it is.
+            guard caller.group.rawValue != .max, clinux_setegid(caller.group.rawValue) == 0 else {
                 restore(assumed)
                 throw .notPermitted
             }
+            assumed.effectiveGroup = true
         }
         if caller.user.rawValue != user {
             assumed.user = true
@@ -116,7 +124,8 @@ struct Credentials: Sendable {
     /// Acts as the daemon again. The user first: that brings the capabilities back.
     func restore(_ assumed: Assumed) {
         if assumed.user { _ = clinux_setfsuid(user) }
-        if assumed.group { _ = clinux_setfsgid(group) }
+        if assumed.effectiveGroup { _ = clinux_setegid(effectiveGroup) }
+        if assumed.group || assumed.effectiveGroup && group != effectiveGroup { _ = clinux_setfsgid(group) }
         if assumed.groups {
             // Safe: only read, within the call. It cannot fail where the change before it succeeded.
             unsafe groups.withUnsafeBufferPointer { _ = unsafe clinux_setgroups($0.count, $0.baseAddress) }

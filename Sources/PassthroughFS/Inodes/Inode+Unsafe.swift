@@ -32,4 +32,11 @@ struct Inode: ~Copyable {
     // Safe: a pin lives within an operation of the filesystem that owns the table. A counted reference would cost two
     // atomic steps on a line that all threads share.
     deinit { unsafe table.unpin(slot) }
+
+    /// Its descriptor, for the kernel to register: the pin goes into the answer, and comes back when that has been used.
+    consuming func asBackingFile(of lenders: borrowing InodeLenders) -> BackingFile {
+        let file = lenders.lend(descriptor, of: slot)
+        discard self
+        return file
+    }
 }

@@ -131,11 +131,6 @@ final class InodeTable: Sendable {
         if records[Int(slot)].slot.unpin() { retire(slot) }
     }
 
-    /// Holds an inode that is in use, with its descriptor, until ``unpin(_:)``. False: it was forgotten meanwhile.
-    func pinAgain(_ node: NodeID) -> Bool {
-        records[Int(NodeAddress(node).slot)].slot.pin(NodeAddress(node).generation) != nil
-    }
-
     /// The device that a node's inode is on. Throws ESTALE.
     func device(of node: NodeID) throws(Errno) -> UInt64 {
         let address = NodeAddress(node)

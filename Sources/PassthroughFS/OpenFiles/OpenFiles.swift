@@ -29,15 +29,13 @@ struct OpenFileRecord: ~Copyable {
     let position: Atomic<UInt64>
     /// The flags to open it with again.
     var flags: Int32
-    /// 1: the record holds its inode with a pin, which goes to whoever makes this 0.
-    let holdsInode: Atomic<UInt32>
     /// Who opened it.
     var user: UInt32
     var group: UInt32
     /// 1: it is counted as one that may store through a mapping.
     var stores: UInt32
     /// Fills up a cache line.
-    var reserved: (UInt32, UInt32, UInt32)
+    var reserved: (UInt32, UInt32, UInt32, UInt32)
 }
 
 /// The open files: a handle is a slot and a generation, so that a wrong or late handle finds nothing, and all that is left
@@ -98,18 +96,13 @@ final class OpenFiles: Sendable {
     ///   - opener: who has it open.
     ///   - stores: see ``InodeTable/addStorer(to:)``.
     ///   - kept: it cannot be opened again, and must stay.
-    ///   - holdsInode: the inode's own descriptor, which is in use, stays open until ``releaseInode(of:)`` as well.
     func insert(
         _ descriptor: FileDescriptor, _ kind: Kind, of node: NodeID = .root, by opener: Caller = .root, flags: Int32 = 0, kept: Bool = false,
-        stores: Bool = false, holdsInode: Bool = false
+        stores: Bool = false
     ) throws(Errno) -> FileHandle {
         // Opens of one file follow each other; those of many spread.
         let stripe = Int(truncatingIfNeeded: (node.rawValue ^ node.rawValue >> 6) & 63)
         let kept = kept || inodes == nil
-        if holdsInode, !(inodes?.pinAgain(node) ?? false) {
-            SystemCall.close(descriptor)
-            throw .staleNFSFileHandle
-        }
         let found: (slot: UInt32, generation: UInt32, enlist: Bool)? = stripes[stripe].withLock { state in
             guard let slot = state.take(in: blocks, of: stripe) else { return nil }
             let index = Int(slot)
@@ -119,13 +112,11 @@ final class OpenFiles: Sendable {
             records[index].user = opener.user.rawValue
             records[index].group = opener.group.rawValue
             records[index].stores = stores ? 1 : 0
-            records[index].holdsInode.store(holdsInode ? 1 : 0, ordering: .relaxed)
             records[index].position.store(0, ordering: .relaxed)
             let generation = state.nextGeneration()
             return (slot, generation, records[index].slot.begin(generation, descriptor, kept: kept))
         }
         guard let found else {
-            if holdsInode { inodes?.unpin(NodeAddress(node).slot) }
             SystemCall.close(descriptor)
             throw .tooManyOpenFiles
         }
@@ -164,20 +155,7 @@ final class OpenFiles: Sendable {
         }
     }
 
-    /// The inode's own descriptor may go.
-    func releaseInode(of handle: FileHandle) {
-        guard let (slot, generation) = address(handle), records[Int(slot)].slot.pin(generation) != nil else { return }
-        releaseInode(of: slot)
-        unpin(slot)
-    }
-
-    private func releaseInode(of slot: UInt32) {
-        guard records[Int(slot)].holdsInode.exchange(0, ordering: .acquiringAndReleasing) == 1 else { return }
-        inodes?.unpin(NodeAddress(records[Int(slot)].node).slot)
-    }
-
     private func retire(_ slot: UInt32) {
-        releaseInode(of: slot)
         let (descriptor, emptied) = withStripe(of: slot) { stripe in
             (records[Int(slot)].slot.free(), stripe.give(slot, in: blocks))
         }

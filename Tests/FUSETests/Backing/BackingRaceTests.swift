@@ -11,7 +11,7 @@ import Testing
 
 /// Opens of one inode by several threads at once.
 @Suite(.timeLimit(.minutes(10))) struct BackingRaceTests {
-    static let pass = Opened.IO.passthrough(FileDescriptor(rawValue: 0))
+    static let pass = Wish.passthrough(FileDescriptor(rawValue: 0))
 
     /// Both find the inode idle; one registers, and the other waits for that: with an id that is the inode's own, the
     /// kernel would refuse it.
@@ -156,7 +156,7 @@ import Testing
         let workers = (0..<8).map { worker in
             started {
                 var generator = SplitMix64(state: seed &+ UInt64(worker))
-                let wishes: [Opened.IO] = [.cached, .direct, Self.pass, Self.pass]
+                let wishes: [Wish] = [.cached, .direct, Self.pass, Self.pass]
                 var failures = 0
                 for _ in 0..<2000 {
                     let node = NodeID(rawValue: UInt64.random(in: 1...3, using: &generator))

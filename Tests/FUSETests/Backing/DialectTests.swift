@@ -10,7 +10,7 @@ import Testing
 
 /// Who chooses ids, how that is found out, and what comes of refusals.
 @Suite struct DialectTests {
-    static let pass = Opened.IO.passthrough(FileDescriptor(rawValue: 0))
+    static let pass = Wish.passthrough(FileDescriptor(rawValue: 0))
 
     // MARK: Finding out
 

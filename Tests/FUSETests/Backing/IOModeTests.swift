@@ -14,7 +14,7 @@ import Testing
 
     /// What is done to one node, in order.
     enum Step: CustomStringConvertible {
-        case open(Opened.IO, OpenFlags, BackingID? = nil)
+        case open(Wish, OpenFlags, BackingID? = nil)
         case release
 
         var description: String {
@@ -36,17 +36,17 @@ import Testing
 
     static let one = BackingID(rawValue: 1)
     static let two = BackingID(rawValue: 2)
-    static let pass = Opened.IO.passthrough(file)
+    static let pass = Wish.passthrough(file)
     /// Whose writes leave set-user-id bits; and a reader.
-    static let root = Opened.IO.passthrough(file, for: Opened.IO.Opener(leavesPrivileges: true))
-    static let reader = Opened.IO.passthrough(file, for: Opened.IO.Opener(writes: false))
+    static let root = Wish.passthrough(file, for: Opened.IO.Opener(leavesPrivileges: true))
+    static let reader = Wish.passthrough(file, for: Opened.IO.Opener(writes: false))
     /// With its own limits, whoever the process may act as; another user, with others; one who has CAP_FSETID besides.
-    static let user = Opened.IO.passthrough(file, for: Opened.IO.Opener(limits: caller(4001)))
-    static let other = Opened.IO.passthrough(file, for: Opened.IO.Opener(limits: caller(4002)))
-    static let capable = Opened.IO.passthrough(file, for: Opened.IO.Opener(leavesPrivileges: true, limits: caller(4001)))
+    static let user = Wish.passthrough(file, for: Opened.IO.Opener(limits: caller(4001)))
+    static let other = Wish.passthrough(file, for: Opened.IO.Opener(limits: caller(4002)))
+    static let capable = Wish.passthrough(file, for: Opened.IO.Opener(leavesPrivileges: true, limits: caller(4001)))
     /// The process's own limits.
-    static let rootsLimits = Opened.IO.passthrough(file, for: Opened.IO.Opener(limits: caller(0)))
-    static let passDirect = Opened.IO.passthroughDirect(file)
+    static let rootsLimits = Wish.passthrough(file, for: Opened.IO.Opener(limits: caller(0)))
+    static let passDirect = Wish.passthroughDirect(file)
 
     static func caller(_ id: UInt32) -> Caller { Caller(user: UserID(rawValue: id), group: GroupID(rawValue: id)) }
 
@@ -146,7 +146,7 @@ import Testing
     ])
     func whatIsNotPassedThroughIsServedAsTheFilesystemSays(served: Opened.IO.Served, idle: OpenFlags, besideCached: OpenFlags) {
         let backings = InodeBackings(ScriptedDevice(), isAvailable: false)
-        let wish = Opened.IO.passthrough(Self.file, otherwise: served)
+        let wish = Wish.passthrough(Self.file, otherwise: served)
         #expect(backings.admit(1, wish) == .init(flags: idle, backing: nil))
         _ = backings.admit(2, .cached)
         #expect(backings.admit(2, wish) == .init(flags: besideCached, backing: nil))

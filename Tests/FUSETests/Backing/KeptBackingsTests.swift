@@ -10,7 +10,7 @@ import Testing
 
 /// Registrations that outlive the last close.
 @Suite(.timeLimit(.minutes(10))) struct KeptBackingsTests {
-    static let pass = Opened.IO.passthrough(FileDescriptor(rawValue: 0))
+    static let pass = Wish.passthrough(FileDescriptor(rawValue: 0))
 
     static func use(_ backings: InodeBackings, _ nodes: NodeID...) {
         for node in nodes {
@@ -114,8 +114,8 @@ import Testing
     @Test func whatIsKeptIsRegisteredAnewForAnotherKindOfWriter() {
         let (device, backings) = serving(kept: 8)
         let file = FileDescriptor(rawValue: 0)
-        let root = Opened.IO.passthrough(file, for: Opened.IO.Opener(leavesPrivileges: true))
-        let reader = Opened.IO.passthrough(file, for: Opened.IO.Opener(writes: false, leavesPrivileges: true))
+        let root = Wish.passthrough(file, for: Opened.IO.Opener(leavesPrivileges: true))
+        let reader = Wish.passthrough(file, for: Opened.IO.Opener(writes: false, leavesPrivileges: true))
         Self.use(backings, 1)
         for (wish, registrations) in [(reader, 1), (root, 2), (root, 2), (reader, 2), (Self.pass, 3)] {
             #expect(backings.admit(1, wish).flags == .passthrough)
@@ -226,7 +226,7 @@ import Testing
         var backings: BackingOptions { BackingOptions(kept: 4, keptFor: nil) }
         func lookup(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) -> Entry { throw .ioError }
         func getattr(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply { throw .ioError }
-        func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened { Opened(io: KeptBackingsTests.pass) }
+        func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened { Opened(io: KeptBackingsTests.pass.io) }
         func release(_ file: OpenFile, for request: Request) {}
     }
 }

@@ -75,7 +75,7 @@ import Testing
         private func open(_ generator: inout SplitMix64) {
             let node = nodes[Int.random(in: 0..<nodes.count, using: &generator)]
             let file = Self.file(of: node)
-            let wishes: [Opened.IO] = [
+            let wishes: [Wish] = [
                 .cached, .keepingCache, .direct, .passthrough(file), .passthrough(file), .passthrough(file, otherwise: .direct),
                 .passthroughDirect(file), .passthroughDirect(file, otherwise: .direct),
                 .passthrough(file, for: Opened.IO.Opener(leavesPrivileges: true)), .passthrough(file, for: Opened.IO.Opener(writes: false)),

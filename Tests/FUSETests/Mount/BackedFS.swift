@@ -12,18 +12,18 @@ final class BackedFS: TinyFS {
     let names = ["file"]
     let timeout = Timeout.zero
     let source: FileDescriptor
-    private let wishes = Mutex<[Opened.IO]>([])
+    private let wishes = Mutex<[Wish]>([])
     /// What opens get when no wish is left.
-    private let otherwise: Opened.IO
+    private let otherwise: Wish
 
     /// - Parameter source: a descriptor that lives as long as the mount.
-    init(source: FileDescriptor, otherwise: Opened.IO = .cached) {
+    init(source: FileDescriptor, otherwise: Wish = .cached) {
         self.source = source
         self.otherwise = otherwise
     }
 
     /// How the next open is to go.
-    func wish(_ io: Opened.IO) { wishes.withLock { $0.append(io) } }
+    func wish(_ io: Wish) { wishes.withLock { $0.append(io) } }
 
     var size: UInt64 {
         var status = stat()
@@ -49,7 +49,7 @@ final class BackedFS: TinyFS {
     }
 
     func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened {
-        Opened(io: wishes.withLock { $0.isEmpty ? nil : $0.removeFirst() } ?? otherwise)
+        Opened(io: (wishes.withLock { $0.isEmpty ? nil : $0.removeFirst() } ?? otherwise).io)
     }
 
     func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) {

@@ -73,6 +73,10 @@ extension MountTests {
                 let deferred = fileSystem.books.withLock { $0.deferred }
                 #expect(deferred > calls / 20, "replies are put off: \(deferred)")
             }
+            for lender in fileSystem.lenders {
+                #expect(lender.lent > 0 && lender.out == 0, "SWIFT_FUSE_SEED=\(seed)")
+                #expect(lender.wrong == [], "SWIFT_FUSE_SEED=\(seed)")
+            }
             let wrong = fileSystem.books.withLock { $0.wrong }
             #expect(wrong == [], "SWIFT_FUSE_SEED=\(seed)")
             // Each mistake of each operation once.

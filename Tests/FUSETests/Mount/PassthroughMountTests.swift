@@ -21,7 +21,7 @@ extension MountTests {
         }
 
         func withBackedMount(
-            otherwise: Opened.IO? = nil, logger: Logger = .silent,
+            otherwise: Wish? = nil, logger: Logger = .silent,
             _ body: @escaping (Mount<BackedFS>, FilePath) throws -> Void
         ) throws {
             let directory = try TemporaryDirectory()
@@ -58,7 +58,7 @@ extension MountTests {
         func everyMixOfOpensReadsAndWritesTheOneFile() throws {
             try withBackedMount { mount, path in
                 let source = mount.session.fileSystem.source
-                let wishes: [Opened.IO] = [.cached, .keepingCache, .direct, .passthrough(source), .passthroughDirect(source)]
+                let wishes: [Wish] = [.cached, .keepingCache, .direct, .passthrough(source), .passthroughDirect(source)]
                 for order in 0..<125 {
                     let chosen = [wishes[order % 5], wishes[order / 5 % 5], wishes[order / 25]]
                     do {

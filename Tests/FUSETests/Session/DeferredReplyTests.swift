@@ -120,7 +120,7 @@ import Testing
         #expect(log.all == [])
         // The inode is idle: an open that is answered later is its first.
         let reply = try put(off: Self.message(.open), stepped)
-        reply.reply(Opened(handle: 1, io: .passthrough(FileDescriptor(rawValue: 0))))
+        reply.reply(Opened(handle: 1, io: .passthrough(BackingFile(borrowing: FileDescriptor(rawValue: 0)))))
         let opened = try #require(stepped.channel.takeReplies().first).body.load(OpenOut.self)
         #expect(opened.open_flags == OpenFlags.passthrough.rawValue)
         #expect(stepped.device.backings.withLock { $0.live.count } == 1)

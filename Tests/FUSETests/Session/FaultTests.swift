@@ -220,7 +220,7 @@ import Testing
     @Test(arguments: [-1, .min, .max, 12345] as [Int32]) func aDescriptorThatIsNone(descriptor: Int32) throws {
         let device = ScriptedDevice(script: [nil, .badFileDescriptor])
         let stepped = try Stepped(fileSystem, device: device, options: SessionOptions(logger: log.logger))
-        fileSystem.set { $0.opened = Opened(handle: 9, io: .passthrough(FileDescriptor(rawValue: descriptor))) }
+        fileSystem.set { $0.io = .passthrough(FileDescriptor(rawValue: descriptor)) }
         #expect(try stepped.exchange(Self.message(.open))?.body == bytes(OpenOut(fh: 9)))
         #expect(log.all.count { $0.contains("served without passthrough") } == 1)
     }
@@ -245,7 +245,7 @@ import Testing
         let fileSystem = FaultyFS(ids: .chosen { _ in BackingID(rawValue: numbers.withLock { $0.isEmpty ? .max : $0.removeFirst() }) })
         let device = ScriptedDevice(takesServerIDs: true)
         let stepped = try Stepped(fileSystem, device: device)
-        fileSystem.set { $0.opened = Opened(handle: 9, io: .passthrough(FileDescriptor(rawValue: 0))) }
+        fileSystem.set { $0.io = .passthrough(FileDescriptor(rawValue: 0)) }
         let odd: [Int32] = [0, -1, .min, .max, .max - 1, 1 << 30, 1, 0, 1 << 29, .max - 7, 5, .max]
         for round in 0..<64 {
             numbers.withLock { $0 = (0..<4).map { odd[(round * 5 + $0 * 3) % odd.count] } }

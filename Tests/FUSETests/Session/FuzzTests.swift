@@ -55,9 +55,9 @@ final class RandomFS: FileSystem {
     private var entry: Entry { Entry(node: NodeID(rawValue: number()), generation: number(), attributes: attributes) }
     private var attributes: Attributes { Attributes(inode: number(), mode: FileMode(rawValue: UInt32(truncatingIfNeeded: number())), size: number()) }
     private var opened: Opened {
-        let kinds: [Opened.IO] = [.cached, .keepingCache, .direct, .passthrough(FileDescriptor(rawValue: 0)), .passthroughDirect(FileDescriptor(rawValue: 0))]
+        let kinds: [Wish] = [.cached, .keepingCache, .direct, .passthrough(FileDescriptor(rawValue: 0)), .passthroughDirect(FileDescriptor(rawValue: 0))]
         let number = number()
-        return Opened(handle: FileHandle(rawValue: number), io: kinds[Int(number >> 60) % kinds.count], skipsFlush: number & 1 == 0, nonSeekable: number & 2 == 0)
+        return Opened(handle: FileHandle(rawValue: number), io: kinds[Int(number >> 60) % kinds.count].io, skipsFlush: number & 1 == 0, nonSeekable: number & 2 == 0)
     }
 
     private func fill(_ output: inout DataWriter) {

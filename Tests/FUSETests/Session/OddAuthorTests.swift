@@ -135,6 +135,10 @@ import Testing
             #expect(books.open == [], "SWIFT_FUSE_SEED=\(seed)")
             #expect(books.lookups == [:], "SWIFT_FUSE_SEED=\(seed)")
         }
+        for lender in fileSystem.lenders {
+            #expect(lender.lent > 0 && lender.out == 0, "SWIFT_FUSE_SEED=\(seed)")
+            #expect(lender.wrong == [], "SWIFT_FUSE_SEED=\(seed)")
+        }
         #expect(outcomes.allSatisfy { $0.0 > calls / 20 && $0.1 > calls / 20 }, "both happen: \(outcomes)")
         #expect(log.all.count { $0.contains("(told once") } > 20)
     }

@@ -12,7 +12,7 @@ final class DeferringFS: FileSystem {
     let capabilities: Capabilities
     let interruptions = Mutex<[RequestID]>([])
     /// What is returned after a reply was put off, where that is wanted: it must count for nothing.
-    let returned = Mutex<Opened.IO?>(nil)
+    let returned = Mutex<Wish?>(nil)
 
     init(capabilities: Capabilities = []) { self.capabilities = capabilities }
 
@@ -38,7 +38,7 @@ final class DeferringFS: FileSystem {
     private func put(off request: Request, returning opened: FileHandle) throws(Errno) -> Opened {
         let error = put(off: request)
         guard error != .invalidArgument, let io = returned.withLock({ $0 }) else { throw error }
-        return Opened(handle: opened, io: io)
+        return Opened(handle: opened, io: io.io)
     }
 
     func lookup(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) -> Entry {

@@ -17,7 +17,7 @@ final class FaultyFS: FileSystem {
         var offset: UInt64 = 0
         var entry = RecordingFS.entry
         var attributes = RecordingFS.attributes
-        var opened = Opened(handle: 9)
+        var io = Wish.cached
         var lock: FileLock?
         var result: Int32 = 0
         var name = "name"
@@ -34,6 +34,8 @@ final class FaultyFS: FileSystem {
 
     func set(_ change: (inout sending Answers) -> Void) { answers.withLock { change(&$0) } }
     private var now: Answers { answers.withLock { $0 } }
+
+    private var opened: Opened { Opened(handle: 9, io: now.io.io) }
 
     var backings: BackingOptions { BackingOptions(ids: ids) }
 
@@ -58,12 +60,12 @@ final class FaultyFS: FileSystem {
     func mkdir(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry { now.entry }
     func symlink(_ name: borrowing Name, in parent: NodeID, target: borrowing Name, for request: Request) throws(Errno) -> Entry { now.entry }
     func link(_ node: NodeID, to newName: borrowing Name, in newParent: NodeID, for request: Request) throws(Errno) -> Entry { now.entry }
-    func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened { now.opened }
+    func open(_ node: NodeID, _ open: OpenRequest, for request: Request) throws(Errno) -> Opened { opened }
     func create(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request) throws(Errno) -> Created {
-        Created(entry: now.entry, opened: now.opened)
+        Created(entry: now.entry, opened: opened)
     }
     func tmpfile(in parent: NodeID, _ new: NewFile, _ open: OpenRequest, for request: Request) throws(Errno) -> Created {
-        Created(entry: now.entry, opened: now.opened)
+        Created(entry: now.entry, opened: opened)
     }
     func read(_ file: OpenFile, at offset: UInt64, into output: inout DataWriter, for request: Request) throws(Errno) { fill(&output) }
     func write(_ file: OpenFile, at offset: UInt64, _ data: RawSpan, _ options: WriteOptions, for request: Request) throws(Errno) -> Int { now.count }

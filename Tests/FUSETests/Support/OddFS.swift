@@ -19,8 +19,7 @@ final class OddFS: FileSystem {
         var generator: SplitMix64
         /// Of each node, as many as the kernel is to give back.
         var lookups: [NodeID: Int] = [:]
-        /// Handles of answers on their way, of open files, and of answers that count for nothing.
-        var offered: Set<FileHandle> = []
+        /// Handles of open files, those of answers on their way among them, and of answers that count for nothing.
         var open: Set<FileHandle> = []
         var void: Set<FileHandle> = []
         var lastHandle: UInt64 = 0
@@ -37,12 +36,14 @@ final class OddFS: FileSystem {
     let books: Mutex<Books>
     private let connection = Mutex<Connection?>(nil)
     private let files: [FileDescriptor]
+    let lenders: [Lender]
     let capabilities: Capabilities
 
     init(seed: UInt64, capabilities: Capabilities = [.doReaddirplus, .posixLocks, .flockLocks, .hasIoctlDir], files: [FileDescriptor]) {
         books = Mutex(Books(generator: SplitMix64(state: seed)))
         self.capabilities = capabilities
         // None, one that is closed, and what the test has.
+        lenders = files.map { Lender($0) }
         self.files = files + [FileDescriptor(rawValue: -1), FileDescriptor(rawValue: 99_999)]
     }
 
@@ -183,7 +184,7 @@ final class OddFS: FileSystem {
         let handle = books.withLock { books in
             books.lastHandle += 1
             let handle = FileHandle(rawValue: books.lastHandle)
-            if counts { books.offered.insert(handle) } else { books.void.insert(handle) }
+            if counts { books.open.insert(handle) } else { books.void.insert(handle) }
             return handle
         }
         let io: Opened.IO =
@@ -191,10 +192,18 @@ final class OddFS: FileSystem {
             case 0: .cached
             case 1: .keepingCache
             case 2: .direct
-            case 3: .passthroughDirect(any(of: files), otherwise: .direct)
-            default: .passthrough(any(of: files), for: .init(writes: oneIn(2), leavesPrivileges: oneIn(2)))
+            case 3: .passthroughDirect(backing(), otherwise: .direct)
+            default: .passthrough(backing(), for: .init(writes: oneIn(2), leavesPrivileges: oneIn(2)))
             }
         return Opened(handle: handle, io: io, skipsFlush: oneIn(2), nonSeekable: oneIn(8))
+    }
+
+    private func backing() -> BackingFile {
+        switch number() % 3 {
+        case 0: BackingFile(borrowing: any(of: files))
+        case 1: BackingFile(owning: FileDescriptor(rawValue: dup(any(of: files).rawValue)))
+        default: any(of: lenders).lend()
+        }
     }
 
     func created(counts: Bool) -> Created { Created(entry: entry(counts: counts, type: .regular), opened: opened(counts: counts)) }
@@ -263,18 +272,10 @@ final class OddFS: FileSystem {
         }
     }
 
-    func settled(_ file: OpenFile, passesThrough: Bool) {
-        if file.node == Self.good { return }
-        books.withLock { books in
-            if books.offered.remove(file.handle) == nil { books.wrong.append("\(file.handle) was settled, and not offered") }
-            books.open.insert(file.handle)
-        }
-    }
-
     func release(_ file: OpenFile, for request: Request) {
         if file.node == Self.good, file.handle == .none { return }
         books.withLock { books in
-            if books.open.remove(file.handle) == nil, books.offered.remove(file.handle) == nil {
+            if books.open.remove(file.handle) == nil {
                 books.wrong.append("\(file.handle) was released, and not open")
             }
         }

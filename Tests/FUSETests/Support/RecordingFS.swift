@@ -13,7 +13,7 @@ final class RecordingFS: FileSystem {
         var failure: Errno?
         var failing = ""
         /// What opens wish for.
-        var io: Opened.IO = .cached
+        var io: Wish = .cached
         var connection: Connection?
         var stops = 0
     }
@@ -38,7 +38,7 @@ final class RecordingFS: FileSystem {
     var lastRequest: Request? { record.withLock { $0.requests.last } }
 
     func fail(with errno: Errno?, in call: String = "") { record.withLock { ($0.failure, $0.failing) = (errno, call) } }
-    func wish(_ io: Opened.IO) { record.withLock { $0.io = io } }
+    func wish(_ io: Wish) { record.withLock { $0.io = io } }
 
     private func note(_ call: String, _ request: Request) throws(Errno) {
         let failure: Errno? = record.withLock { record in
@@ -91,7 +91,7 @@ final class RecordingFS: FileSystem {
     }()
 
     private var reply: AttributesReply { AttributesReply(Self.attributes, timeout: Timeout(seconds: 8, nanoseconds: 9)) }
-    private var opened: Opened { record.withLock { Opened(handle: 0x4242, io: $0.io) } }
+    private var opened: Opened { Opened(handle: 0x4242, io: record.withLock { $0.io }.io) }
 
     // MARK: Life
 

@@ -27,8 +27,8 @@ public struct OpenRequest: Hashable, Sendable {
     public var options: FileDescriptor.OpenOptions { .init(rawValue: flags & ~3) }
 }
 
-/// The answer to an open.
-public struct Opened: Sendable {
+/// The answer to an open. It owns the backing file that it names, if it names one.
+public struct Opened: ~Copyable, Sendable {
     public var handle: FileHandle
     public var io: IO
     /// The kernel need not send FLUSH at each `close(2)`: right where closing can report no error, and the kernel
@@ -37,7 +37,7 @@ public struct Opened: Sendable {
     /// The file has no position: `lseek` and `pread` fail. C counterpart: `FOPEN_NONSEEKABLE`.
     public var nonSeekable: Bool
 
-    public init(handle: FileHandle = .none, io: IO = .cached, skipsFlush: Bool = false, nonSeekable: Bool = false) {
+    public init(handle: FileHandle = .none, io: consuming IO = .cached, skipsFlush: Bool = false, nonSeekable: Bool = false) {
         self.handle = handle
         self.io = io
         self.skipsFlush = skipsFlush
@@ -48,28 +48,70 @@ public struct Opened: Sendable {
     ///
     /// It is a wish. What is already open on the same inode can rule a mode out, and the kernel would fail an open
     /// that breaks its rules: the session then picks the nearest mode that is right.
-    public enum IO: Sendable {
+    public struct IO: ~Copyable, Sendable {
+        /// How it is to go, without the backing file.
+        public enum Mode: Hashable, Sendable {
+            case cached
+            case keepingCache
+            case direct
+            case passthrough
+            case passthroughDirect
+        }
+
+        public let mode: Mode
+        /// How it goes where it is not passed through.
+        let served: Served
+        /// For whom its file is to be registered; nil where none is.
+        public let opener: Opener?
+        /// The backing file's descriptor; nil where there is none.
+        public let descriptor: FileDescriptor?
+        private let backing: BackingFile?
+
         /// Through the kernel's page cache; the filesystem sees what the cache lacks. What is cached of earlier opens
         /// is dropped now.
-        case cached
+        public static var cached: IO { IO(.cached, .cached) }
         /// As `cached`, and what is cached of earlier opens is still good. Not for an inode that is opened in passthrough
         /// at other times: what is written then does not reach the cache. C counterpart: `FOPEN_KEEP_CACHE`.
-        case keepingCache
+        public static var keepingCache: IO { IO(.keepingCache, .keepingCache) }
         /// Each read and write goes to the filesystem. C counterpart: `FOPEN_DIRECT_IO`.
-        case direct
-        /// The kernel reads, writes and maps this file by itself. Any descriptor of a regular file will do, also one
-        /// opened with `O_PATH`; it must stay open until ``FileSystem/settled(_:passesThrough:)``, no longer: the
-        /// kernel keeps its own. All opens of an inode share one registration, so they must name the same file; where registrations are kept
-        /// (``BackingOptions/kept``), also those after the last close.
+        public static var direct: IO { IO(.direct, .direct) }
+
+        /// The kernel reads, writes and maps this file by itself. All opens of an inode share one registration, so they must
+        /// name the same file; where registrations are kept (``BackingOptions/kept``), also those after the last close.
         ///
         /// Where passthrough cannot be had, the open goes on as `otherwise` says, and the session says why once.
         ///
         /// The kernel writes with the rights of this process, as they are `for` the opener: see ``Opener``.
-        case passthrough(FileDescriptor, otherwise: Served = .cached, for: Opener = Opener())
+        public static func passthrough(
+            _ file: consuming BackingFile, otherwise: Served = .cached, for opener: Opener = Opener()
+        ) -> IO {
+            IO(.passthrough, otherwise, opener, file)
+        }
+
         /// As `passthrough` for this file's maps, and beside other opens; each of its own reads and writes goes to the
         /// filesystem. For files with which more is to be done than the kernel does. C counterpart: `FOPEN_PASSTHROUGH`
         /// with `FOPEN_DIRECT_IO`.
-        case passthroughDirect(FileDescriptor, otherwise: Served = .cached, for: Opener = Opener())
+        public static func passthroughDirect(
+            _ file: consuming BackingFile, otherwise: Served = .cached, for opener: Opener = Opener()
+        ) -> IO {
+            IO(.passthroughDirect, otherwise, opener, file)
+        }
+
+        private init(_ mode: Mode, _ served: Served) {
+            self.mode = mode
+            self.served = served
+            opener = nil
+            descriptor = nil
+            backing = nil
+        }
+
+        private init(_ mode: Mode, _ served: Served, _ opener: Opener, _ file: consuming BackingFile) {
+            self.mode = mode
+            self.served = served
+            self.opener = opener
+            descriptor = file.descriptor
+            backing = consume file
+        }
 
         /// Who opens a file that is passed through: it decides with which rights the kernel's own writes are made.
         ///
@@ -105,11 +147,11 @@ public struct Opened: Sendable {
 }
 
 /// The answer to a create: what the name stands for now, and how it was opened.
-public struct Created: Sendable {
+public struct Created: ~Copyable, Sendable {
     public var entry: Entry
     public var opened: Opened
 
-    public init(entry: Entry, opened: Opened) {
+    public init(entry: Entry, opened: consuming Opened) {
         self.entry = entry
         self.opened = opened
     }

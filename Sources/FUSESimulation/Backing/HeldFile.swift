@@ -8,7 +8,7 @@ public import SystemPackage
 /// A kernel holds the `struct file`. Here a duplicate of the descriptor does: it refers to the same open file, `O_PATH`
 /// ones included, and is closed when the last owner goes. Or, for more files than there can be descriptors, the file's
 /// handle: then a file that is removed meanwhile is gone.
-public struct BackingFile: ~Copyable, Sendable {
+public struct HeldFile: ~Copyable, Sendable {
     private enum Hold {
         case descriptor(FileDescriptor)
         case handle(HeldHandle, mount: FileDescriptor)
