@@ -11,3 +11,5 @@ extension PassthroughOptions.Cache: ExpressibleByArgument {}
 extension PassthroughOptions.Submounts: ExpressibleByArgument {}
 extension PassthroughOptions.Locks: ExpressibleByArgument {}
 extension PassthroughOptions.Appends: ExpressibleByArgument {}
+extension PassthroughOptions.Xattrs: ExpressibleByArgument {}
+extension PassthroughOptions.Permissions: ExpressibleByArgument {}

@@ -61,6 +61,12 @@ struct MountCommand: ParsableCommand {
     @Option(help: "Who writes to files opened with O_APPEND: kernel (an O_APPEND that is taken off later stays on), daemon.")
     var appends: PassthroughOptions.Appends = .kernel
 
+    @Option(help: "Extended attributes: on, off (none are served; only where nobody but the mounting user may come).")
+    var xattrs: PassthroughOptions.Xattrs = .on
+
+    @Option(help: "Who checks what users may do: mount (the kernel, for each user), source (the source alone; only where nobody but the mounting user may come).")
+    var permissions: PassthroughOptions.Permissions = .mount
+
     @Flag(help: "What is made gets the security context that this machine's policy (SELinux) has for it on this mount.")
     var securityContexts = false
 
@@ -114,6 +120,7 @@ struct MountCommand: ParsableCommand {
         mountOptions.source = FilePath(source).isAbsolute ? source : (try? MountCalls.realPath(source)) ?? source
         var request = MountRequest(mountOptions)
         for list in options { list.apply(to: &request) }
+        if permissions == .source { request.options.defaultPermissions = false }
         return request
     }
 
@@ -139,6 +146,7 @@ struct MountCommand: ParsableCommand {
         guard !idMapped || geteuid() == 0 else {
             throw MountError("--id-mapped", "files cannot be given to their owners by this user", remedy: "run as root")
         }
+        try checkLevers(request.options)
         try Nesting.check(source: source, mountpoint: mountpoint, submounts: submounts)
 
         // The kernel takes files of its own at the start; whether those of the source, only a file of the source tells.
@@ -152,7 +160,7 @@ struct MountCommand: ParsableCommand {
             source: FilePath(source),
             options: PassthroughOptions(
                 cache: cache, passthrough: passthrough != .off, submounts: submounts, locks: locks, appends: appends, securityContexts: securityContexts,
-                idMapped: idMapped, lockWaiters: maxThreads / 2, remembered: remember, keptBackings: keptBackings),
+                idMapped: idMapped, xattrs: xattrs, permissions: permissions, lockWaiters: maxThreads / 2, remembered: remember, keptBackings: keptBackings),
             logger: logger)
         try request.inherit(mirror.mountRestrictions, of: source)
         request.tellOfOthersChoices(source: source, logger)
@@ -190,6 +198,20 @@ struct MountCommand: ParsableCommand {
         }
         let counts = served?.session.counters.all.map { "\($0.opcode) \($0.count)" } ?? []
         logger.debug("served \(counts.joined(separator: ", "))")
+    }
+
+    /// What saves requests and is not for every mount.
+    private func checkLevers(_ options: MountOptions) throws(MountError) {
+        let remedy = "leave it out, or leave out -o allow_other"
+        if options.allowOther, xattrs == .off {
+            throw MountError("--xattrs off", "other users may come (allow_other), and access control lists would not hold for them", remedy: remedy)
+        }
+        if options.allowOther, permissions == .source {
+            throw MountError("--permissions source", "other users may come (allow_other), and nobody would check what they may do", remedy: remedy)
+        }
+        if idMapped, permissions == .source {
+            throw MountError("--permissions source", "with --id-mapped the kernel has to check", remedy: "leave out one of them")
+        }
     }
 
     private func isLive(_ log: MessageLog, _ logger: Logger, _ manager: ServiceManager?, _ status: String) {

@@ -8,7 +8,7 @@ extension PassthroughFS {
     /// The inode's, also for an open file: its own descriptor could say nothing else.
     public func getattr(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
         let inode = try inodes.pin(node)
-        return try attributes(of: inode, node)
+        return try attributes(of: inode, node, dropsListing: true)
     }
 
     public func statx(_ node: NodeID, handle: FileHandle?, for request: Request) throws(Errno) -> AttributesReply {
@@ -18,18 +18,14 @@ extension PassthroughFS {
         return reply
     }
 
-    private func attributes(of inode: borrowing Inode, _ node: NodeID) throws(Errno) -> AttributesReply {
+    private func attributes(of inode: borrowing Inode, _ node: NodeID, dropsListing: Bool = false) throws(Errno) -> AttributesReply {
         // First: who stops storing after this has stored before the attributes are read.
-        let timeout = attributesTimeout(of: node, inode.descriptor)
+        let descriptor = inode.descriptor
+        let mayMove = inodes.mayBeStored(node) { (try? SystemCall.isOpenForWriting(descriptor)) ?? true }
         let status = try SystemCall.status(of: inode.descriptor)
         if status.st_nlink == 0 { dropBacking(of: node) }
+        let timeout = mayMove ? .zero : timeout(of: node, status, dropsListing: dropsListing)
         return AttributesReply(shown(status, inode.restrictions), timeout: timeout)
-    }
-
-    /// How long attributes hold that are answered now.
-    private func attributesTimeout(of node: NodeID, _ descriptor: FileDescriptor) -> Timeout {
-        let mayMove = inodes.mayBeStored(node) { (try? SystemCall.isOpenForWriting(descriptor)) ?? true }
-        return mayMove ? .zero : timeout
     }
 
     /// Attributes of a node have changed by something of which no reply tells the kernel: it is to ask for them anew.

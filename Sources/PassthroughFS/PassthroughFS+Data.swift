@@ -105,17 +105,29 @@ extension PassthroughFS {
         guard [0x8008_6601, 0x4008_6602, 0x801c_581f, 0x401c_5820].contains(command.number), !command.isCompat else {
             throw .inappropriateIOCTLForDevice
         }
-        let open = try openFiles.pin(file.handle, command.isOnDirectory ? .directory : .file)
+        if command.isOnDirectory {
+            try withDirectory(file) { (descriptor) throws(Errno) in
+                try control(descriptor, command, input, into: &output, for: request)
+            }
+        } else {
+            let open = try openFiles.pin(file.handle, .file)
+            try control(open.descriptor, command, input, into: &output, for: request)
+        }
+        // Setting them moves the time of change, of which the kernel hears nothing.
+        if [0x4008_6602, 0x401c_5820].contains(command.number) { tellChange(of: file.node) }
+        return 0
+    }
+
+    private func control(
+        _ file: FileDescriptor, _ command: IoctlCommand, _ input: RawSpan, into output: inout DataWriter, for request: Request
+    ) throws(Errno) {
         // Where ids are mapped the source could not tell an owner, and the kernel has.
         let assumed = try options.idMapped
             ? credentials.limit(to: asker(request).caller) : credentials.assume(request.caller, boundAs: request.caller)
         defer { credentials.restore(assumed) }
         try output.appendInPlace { (room) throws(Errno) in
-            try SystemCall.control(open.descriptor, command.number, input: input, into: &room)
+            try SystemCall.control(file, command.number, input: input, into: &room)
         }
-        // Setting them moves the time of change, of which the kernel hears nothing.
-        if [0x4008_6602, 0x401c_5820].contains(command.number) { tellChange(of: file.node) }
-        return 0
     }
 
     public func copyFileRange(

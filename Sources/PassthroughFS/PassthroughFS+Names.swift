@@ -8,11 +8,12 @@ public import SystemPackage
 extension PassthroughFS {
     public func lookup(_ name: borrowing Name, in parent: NodeID, for request: Request) throws(Errno) -> Entry {
         let directory = try inodes.pin(parent)
+        if freshness.listings == .checked { inodes.countLookup(in: parent) }
         do {
             return try entry(name, in: directory)
-        } catch .noSuchFileOrDirectory where nameTimeout != .zero {
+        } catch .noSuchFileOrDirectory where freshness.names != .zero {
             // The kernel may remember that, too. A create or a rename through the mount replaces it.
-            return .absent(for: nameTimeout)
+            return .absent(for: freshness.names)
         }
     }
 
@@ -81,7 +82,8 @@ extension PassthroughFS {
             (status, mayMove) = (now, false)
         }
         return Entry(
-            node: node, attributes: shown(status, restrictions), entryTimeout: nameTimeout, attributesTimeout: mayMove ? .zero : timeout)
+            node: node, attributes: shown(status, restrictions), entryTimeout: freshness.names,
+            attributesTimeout: mayMove ? .zero : timeout(of: node, status, dropsListing: true))
     }
 
     public func readlink(_ node: NodeID, into target: inout DataWriter, for request: Request) throws(Errno) {

@@ -126,10 +126,10 @@ extension PassthroughFS {
             isPassedThrough = true
             io = passedThrough(inode, open, mayBePrivileged, for: request)
         case .throughDaemon:
-            io = served
+            io = freshness.served
         }
         // Mapped by the kernel itself, that is. Where nothing is remembered there is nothing to be wrong.
-        let stores = isPassedThrough && open.accessMode == .readWrite && options.cache != .none
+        let stores = isPassedThrough && open.accessMode == .readWrite && freshness.isLasting
         // Right without FLUSH: where nothing was written nothing can fail to be, and where the source's filesystem has no
         // flush of its own, close(2) reports nothing natively either. POSIX locks that are the kernel's it drops without
         // asking; of those on the source it tells by FLUSH.
@@ -147,21 +147,10 @@ extension PassthroughFS {
         return Opened(handle: handle, io: io, skipsFlush: isSilent && locks == nil)
     }
 
-    /// How a file goes that is not passed through. With locks on the source, what others have written there while they held one
-    /// is to be read, and no cache knows of that.
-    private var served: Opened.IO {
-        if locks != nil { return .direct }
-        return switch options.cache {
-        case .auto: .cached
-        case .always: .keepingCache
-        case .none: .direct
-        }
-    }
-
     /// The inode's own descriptor is what the kernel gets: `O_PATH`, for a writable one that it kept would make running the source's
     /// file fail with ETXTBSY, and a remount read-only with EBUSY.
     private func passedThrough(_ inode: consuming Inode, _ open: OpenRequest, _ mayBePrivileged: Bool, for request: Request) -> Opened.IO {
-        let otherwise: Opened.IO.Served = options.cache == .none || locks != nil ? .direct : .cached
+        let otherwise = freshness.servedInstead
         let (opener, isExact) = opener(open, of: inode, mayBePrivileged: mayBePrivileged, for: request)
         // The kernel keeps its backing file as it was opened, so O_APPEND that is taken off later (F_SETFL) would stay on
         // there, and data end up where they do not belong. Each write that is sent says what holds for it.

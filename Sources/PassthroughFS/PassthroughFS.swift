@@ -28,6 +28,7 @@ public final class PassthroughFS: FileSystem {
     let inodes: InodeTable
     let lenders: InodeLenders
     let openFiles: OpenFiles
+    let streams: DirectoryStreams
     /// nil where the kernel keeps the locks.
     let locks: SourceLocks?
     let mounts: SourceMounts
@@ -35,6 +36,7 @@ public final class PassthroughFS: FileSystem {
     let relief: DescriptorRelief
     let credentials: Credentials
     let policy: OpenPolicy?
+    let freshness: Freshness
     let logger: Logger
     /// The device that the source is on.
     let device: UInt64
@@ -49,6 +51,8 @@ public final class PassthroughFS: FileSystem {
     let notifier = Mutex<Notifier?>(nil)
     /// The device that this mirror appears as, 0 for none.
     let ownDevice = Atomic<UInt64>(0)
+    /// How many threads are having listings dropped.
+    let listingDrops = Atomic<Int>(0)
 
     /// Mirrors the directory at a path. It is opened now: what is mounted over it later is not seen, so a mount point
     /// within the source, or the source itself, will do.
@@ -90,6 +94,7 @@ public final class PassthroughFS: FileSystem {
         taking given: FileDescriptor, name: String, options: PassthroughOptions, logger: Logger, policy: OpenPolicy?
     ) throws(SourceError) {
         var name = name
+        let freshness = Freshness(options)
         // Closed here, until the table of inodes takes it over.
         var owned: FileDescriptor? = given
         do throws(Errno) {
@@ -113,17 +118,19 @@ public final class PassthroughFS: FileSystem {
             owned = nil
             let inodes = try InodeTable(
                 root: root, device: UInt64(status.st_dev), inode: UInt64(status.st_ino), mounts: mounts,
-                remembered: options.remembered, forgetsIdle: options.cache != .always, relief: relief)
+                remembered: options.remembered, forgetsIdle: !freshness.isForGood, relief: relief)
             inodes.idlePeriod = options.idlePeriod
             openFiles = try OpenFiles(of: inodes, relief: relief)
             lenders = InodeLenders(inodes)
-            let traits = SourceDevices.Traits(type: Int64(truncatingIfNeeded: statistics.f_type))
-            devices = try SourceDevices(source: UInt64(status.st_dev), traits: traits)
+            let triesTimes = freshness.listings == .checked
+            let traits = SourceDevices.traits(Int64(truncatingIfNeeded: statistics.f_type), root, triesTimes: triesTimes)
+            devices = try SourceDevices(source: UInt64(status.st_dev), traits: traits, triesTimes: triesTimes)
+            streams = DirectoryStreams(period: options.idlePeriod, relief: relief)
             self.relief = relief
             self.mounts = mounts
             self.inodes = inodes
             device = UInt64(status.st_dev)
-            stackDepth = traits.contains(.isStacked) ? 2 : 1
+            stackDepth = devices.sourceTraits.contains(.isStacked) ? 2 : 1
         } catch {
             if let owned { SystemCall.close(owned) }
             throw SourceError(source: name, cause: error)
@@ -131,6 +138,7 @@ public final class PassthroughFS: FileSystem {
         credentials = Credentials()
         locks = options.locks == .source ? SourceLocks(waiterLimit: options.lockWaiters) : nil
         self.options = options
+        self.freshness = freshness
         self.policy = policy
         self.logger = logger
         passesThrough = Atomic(options.passthrough)
@@ -177,6 +185,7 @@ public final class PassthroughFS: FileSystem {
         inodes.kernel = nil
         notifier.withLock { $0 = nil }
         openFiles.closeAll()
+        streams.closeAll()
         locks?.closeAll()
         inodes.closeAll()
         mounts.closeAll()
@@ -202,22 +211,22 @@ public final class PassthroughFS: FileSystem {
         return answer == .passThrough && !canPassThrough ? .throughDaemon : answer
     }
 
-    // MARK: What the kernel may keep
-
-    /// How long names and attributes hold.
-    var timeout: Timeout {
-        switch options.cache {
-        case .auto: .seconds(1)
-        case .always: .forever
-        case .none: .zero
-        }
-    }
+    // MARK: What the kernel is asked for
 
     public var requiredCapabilities: Capabilities { options.idMapped ? [.allowIdmap] : [] }
 
-    /// How long names hold. With locks on the source others work there by the same rules, and what exists tells them something: a
-    /// journal that is gone is not to be found any more, or a database would be rolled back to before what was committed.
-    var nameTimeout: Timeout { locks == nil ? timeout : .zero }
+    public var omitted: OmittedRequests {
+        var omitted: OmittedRequests = []
+        // Who may read a directory the kernel checks (`default_permissions`); opening it here as root would refuse nobody. Another
+        // user's process may be refused, or be refused later what it could open first: there directories are opened. And where
+        // places do not last, it would find the wrong ones; a filesystem that is mounted within the source may be of that kind,
+        // but as long as it is not changed, or not many are listing at the same time, places are good there, too.
+        if freshness.listings != .none, mayOpenAgain, devices.sourceTraits.contains(.hasLastingPlaces) { omitted.insert(.opendir) }
+        // The kernel's own copy from one file that is passed through to another comes to the same, and takes no request.
+        if options.passthrough, policy == nil, devices.sourceTraits.contains(.copiesByWriting) { omitted.insert(.copyFileRange) }
+        if options.xattrs == .off { omitted.insert(.xattrs) }
+        return omitted
+    }
 
     public var capabilities: Capabilities {
         var wanted: Capabilities = [
@@ -242,8 +251,8 @@ public final class PassthroughFS: FileSystem {
             // Sizes of requests: reads and writes go to the source at any size, in any number.
             .maxPages, .bigWrites, .asyncRead, .asyncDIO,
         ]
-        // Uncached files can still be mapped and shared.
-        if locks != nil { wanted.formUnion([.posixLocks, .flockLocks, .directIOAllowMmap]) }
+        wanted.formUnion(freshness.capabilities)
+        if locks != nil { wanted.formUnion([.posixLocks, .flockLocks]) }
         if options.securityContexts { wanted.insert(.securityCtx) }
         if options.idMapped {
             wanted.insert(.allowIdmap)
@@ -252,15 +261,13 @@ public final class PassthroughFS: FileSystem {
         }
         // File handles of the mount can be opened after a node was forgotten.
         if options.remembered > 0 { wanted.insert(.exportSupport) }
-        switch options.cache {
-        case .auto:
-            // A link's target never changes, a new link is a new inode. Cached data go when size or time have changed.
-            wanted.formUnion([.cacheSymlinks, .autoInvalData])
-        case .always:
-            wanted.formUnion([.cacheSymlinks])
-        case .none:
-            // Uncached files can still be mapped and shared.
-            wanted.formUnion([.directIOAllowMmap])
+        // There are none to be read.
+        if options.xattrs == .off { wanted.remove(.posixACL) }
+        if options.permissions == .source {
+            // With it the kernel checks, whatever the mount's options say (`process_init_reply`).
+            wanted.remove(.posixACL)
+            // A server of NFS comes as root, for whomever, and nobody would check.
+            wanted.remove(.exportSupport)
         }
         return wanted
     }

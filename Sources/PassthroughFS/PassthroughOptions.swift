@@ -42,6 +42,32 @@ public struct PassthroughOptions: Hashable, Sendable {
         case daemon
     }
 
+    /// Whether extended attributes are served.
+    public enum Xattrs: String, Hashable, Sendable, CaseIterable {
+        case on
+        /// None are: users get EOPNOTSUPP. It saves a request for each file that is written and for each change of an owner, by
+        /// which the kernel looks for file capabilities. Given up are capabilities of programs, labels, and access control lists:
+        /// permissions are checked by owner, group and mode alone, and where a list denies more than these, it is not seen. So it
+        /// is for mounts that only the mounting user may come to (without ``MountOptions/allowOther``), for whom the source checks
+        /// whatever is opened once more.
+        case off
+    }
+
+    /// Who checks what a user may do.
+    public enum Permissions: String, Hashable, Sendable, CaseIterable {
+        /// The kernel, on the mount, for each user by owner, group, mode and access control lists: ``MountOptions/defaultPermissions``.
+        case mount
+        /// The source alone, by what the process may do that serves the mount. It saves the request for a directory's attributes
+        /// after each change in it, by which the kernel checks the next one. Right only where nobody may come but the mounting user,
+        /// and so without ``MountOptions/allowOther`` and without ``MountOptions/defaultPermissions``; not with ``idMapped``.
+        ///
+        /// Given up: whoever the kernel takes for the mounting user may do all that this process may. That is a root without
+        /// CAP_DAC_OVERRIDE and its like (in a container, say) on a mount that root with all capabilities serves; and who changes
+        /// the filesystem user id alone (`setfsuid(2)`), as servers of files do for their clients. The kernel's own, NFS, has
+        /// nothing to do with such a mount: it cannot be exported, and file handles of it cannot be opened.
+        case source
+    }
+
     public var cache: Cache
     /// Whether the kernel is to read and write the source's files by itself. Otherwise, and where it cannot, data go
     /// through the daemon.
@@ -55,6 +81,8 @@ public struct PassthroughOptions: Hashable, Sendable {
     /// Whether the mount can be mounted again with other ids (id-mapped mounts, `mount_setattr(2)`). It takes root and Linux 6.12. The
     /// kernel then does not say who asks: the mirror looks it up in `/proc`, and each write asks for an attribute.
     public var idMapped: Bool
+    public var xattrs: Xattrs
+    public var permissions: Permissions
     /// With locks on the source: how many threads of users may wait for one at the same time, for each takes one of the
     /// daemon's. ENOLCK beyond. To be fewer than there are threads: who is to give a lock back needs one too.
     public var lockWaiters: Int
@@ -75,7 +103,7 @@ public struct PassthroughOptions: Hashable, Sendable {
     public init(
         cache: Cache = .auto, passthrough: Bool = true, submounts: Submounts = .cross,
         locks: Locks = .kernel, appends: Appends = .kernel, securityContexts: Bool = false, idMapped: Bool = false,
-        lockWaiters: Int = 128,
+        xattrs: Xattrs = .on, permissions: Permissions = .mount, lockWaiters: Int = 128,
         remembered: Int = PassthroughOptions.defaultRemembered, keptBackings: Int = PassthroughOptions.defaultKeptBackings,
         keptFor: Duration? = .seconds(10), idleFor: Duration = .seconds(6)
     ) {
@@ -86,6 +114,8 @@ public struct PassthroughOptions: Hashable, Sendable {
         self.appends = appends
         self.securityContexts = securityContexts
         self.idMapped = idMapped
+        self.xattrs = xattrs
+        self.permissions = permissions
         self.lockWaiters = lockWaiters
         self.remembered = remembered
         self.keptBackings = keptBackings

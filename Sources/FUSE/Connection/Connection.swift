@@ -12,6 +12,8 @@ public struct Connection: Sendable {
     public let offered: Capabilities
     /// What the filesystem asked for and has not got, and why.
     public let missing: [MissingCapability]
+    /// What the filesystem wanted left out, and the kernel can leave out.
+    public let omitted: OmittedRequests
     /// The most data that one write carries, in bytes.
     public let maxWrite: Int
     /// Whether the kernel takes backing files, and why not.

@@ -7,7 +7,7 @@
 //
 // Memory: 4,096 notifications and 8 MiB of their bytes; one that would exceed either is refused with an error, and its
 // sender decides whether that matters. Wakeups of polls are never refused: the kernel takes no such lock for them, so where
-// the queue is full they go out at once, by the thread at hand. So does what is told of attributes alone, always.
+// the queue is full they go out at once, by the thread at hand. So does what is told by `forgetAttributes` and `forgetContent`, always.
 //
 // Life cycle: the thread starts with the first notification and ends when none has come for a second, or with the
 // connection. It is the only one that takes out of the queue, so notifications arrive in the order in which they were
@@ -92,6 +92,16 @@ public final class Notifier: Sendable {
     /// negative offset.
     public func forgetAttributes(of node: NodeID) {
         let notification = Notification.attributes(node)
+        deliver(Message(code: notification.code, body: notification.body))
+    }
+
+    /// As ``forgetAttributes(of:)``, and has the kernel drop what it has of the node's content: of a directory, its listing.
+    ///
+    /// It waits for the locks of the pages that are dropped. Who holds one copies from it to a user, or fills it by a request: so a
+    /// thread that serves may call this only as long as there are others to serve that; and never for a file that is written through
+    /// the cache, whose pages are written back first.
+    public func forgetContent(of node: NodeID) {
+        let notification = Notification.content(node)
         deliver(Message(code: notification.code, body: notification.body))
     }
 

@@ -6,6 +6,7 @@ public import SystemPackage
 extension FileSystem {
     public var capabilities: Capabilities { [] }
     public var requiredCapabilities: Capabilities { [] }
+    public var omitted: OmittedRequests { [] }
     public var backings: BackingOptions { BackingOptions() }
     public var mountRestrictions: MountRestrictions { [] }
 

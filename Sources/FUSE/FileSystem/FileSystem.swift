@@ -31,6 +31,10 @@ public protocol FileSystem: Sendable {
     /// ``SessionError/missing(_:)``. None, unless it says otherwise.
     var requiredCapabilities: Capabilities { get }
 
+    /// Requests that the kernel is not to send at all, see ``OmittedRequests``. None, unless it says otherwise. Asked once, before
+    /// ``start(_:)``.
+    var omitted: OmittedRequests { get }
+
     /// How files that are handed to the kernel are numbered and kept. Asked once, before ``start(_:)``.
     var backings: BackingOptions { get }
 

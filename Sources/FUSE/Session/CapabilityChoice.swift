@@ -19,7 +19,8 @@ struct CapabilityChoice {
 
     /// What the session does its part for, or has none in. Left out: splicing, which no transport does; DAX (`mapAlignment`,
     /// `hasInodeDax`) and `submounts`, which are virtiofs's; `overIOUring`, until there is a transport for it; `requestTimeout`, as
-    /// no option names a time; `noOpenSupport` and `noOpendirSupport`, as no method answers ENOSYS to an open.
+    /// no option names a time; `noOpenSupport`, as no method answers ENOSYS to an open, and `noOpendirSupport`, which the kernel
+    /// offers and wants no answer to (``OmittedRequests/opendir``).
     static let served: Capabilities = [
         .asyncRead, .posixLocks, .atomicOTrunc, .exportSupport, .bigWrites, .dontMask, .flockLocks, .hasIoctlDir,
         .autoInvalData, .doReaddirplus, .readdirplusAuto, .asyncDIO, .writebackCache, .parallelDirops, .handleKillpriv,

@@ -89,3 +89,14 @@ struct Handshake {
         return (try? output.append(answer)) == nil ? .refused(.notAnInit) : .agreed(agreed)
     }
 }
+
+extension Agreement {
+    /// What can be left out of what is wanted.
+    func omitted(of wanted: OmittedRequests, _ passthrough: PassthroughState) -> OmittedRequests {
+        var omitted = wanted
+        // Before Linux 5.1 opening a directory would fail.
+        if !offered.contains(.noOpendirSupport) { omitted.remove(.opendir) }
+        if passthrough != .available { omitted.remove(.copyFileRange) }
+        return omitted
+    }
+}

@@ -7,6 +7,7 @@ import SystemPackage
 
 extension Session {
     func opendir(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        if connection.omitted.contains(.opendir) { throw .notImplemented }
         let fields = try message.fields(OpenIn.self)
         let opened = try fileSystem.opendir(message.node, OpenRequest(fields.flags, fields.open_flags), for: message.request())
         try output.put(OpenOut(opened))

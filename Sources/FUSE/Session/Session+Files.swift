@@ -102,6 +102,7 @@ extension Session {
     }
 
     func copyFileRange(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        if connection.omitted.contains(.copyFileRange) { throw .notImplemented }
         let fields = try message.fields(CopyFileRangeIn.self)
         // The older form answers in 32 bits (7.45 brought the other): a copy may be shorter than asked for.
         let isWide = message.opcode == .copyFileRange64

@@ -156,7 +156,10 @@ extension Session {
 
     // MARK: Extended attributes
 
+    private func checkXattrs() throws(Errno) { if connection.omitted.contains(.xattrs) { throw .notImplemented } }
+
     func getxattr(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        try checkXattrs()
         let size = try message.fields(GetxattrIn.self).size
         var payload = message.payloadReader
         let name = try payload.text()
@@ -168,6 +171,7 @@ extension Session {
     }
 
     func listxattr(_ message: borrowing RequestMessage, _ output: inout OutputRawSpan) throws(Errno) {
+        try checkXattrs()
         let request = try message.request()
         let node = message.node
         let size = Int(try message.fields(GetxattrIn.self).size)
@@ -177,6 +181,7 @@ extension Session {
     }
 
     func setxattr(_ message: borrowing RequestMessage) throws(Errno) {
+        try checkXattrs()
         let fields = try message.lengthenedFields(SetxattrIn.self)
         var payload = message.payloadReader
         let name = try payload.text()
@@ -187,6 +192,7 @@ extension Session {
     }
 
     func removexattr(_ message: borrowing RequestMessage) throws(Errno) {
+        try checkXattrs()
         var payload = message.payloadReader
         let name = try payload.text()
         try fileSystem.removexattr(name, of: message.node, for: message.request())

@@ -64,7 +64,7 @@ public final class Session<FS: FileSystem>: Sendable {
         let notifier = Notifier(transport, agreed, interrupts, options.logger)
         connection = Connection(
             protocolMinor: agreed.minor, capabilities: agreed.capabilities, offered: agreed.offered,
-            missing: agreed.missing, maxWrite: agreed.maxWrite, passthrough: probe.state,
+            missing: agreed.missing, omitted: agreed.omitted(of: fileSystem.omitted, probe.state), maxWrite: agreed.maxWrite, passthrough: probe.state,
             stackDepth: probe.calls == nil ? 0 : Int(agreed.stackDepth), backingDialect: probe.calls?.dialect,
             backings: Backings(inodes: backings), device: deviceNumber, notifier: notifier, link: link, interrupts: interrupts)
         if case .unavailable(let reason, let remedy) = probe.state, options.passthrough == .require {

@@ -39,6 +39,12 @@ struct SourceEntry {
     func find(in directory: FileDescriptor) throws(Errno) -> FileDescriptor {
         try unsafe SystemCall.find(name, in: directory)
     }
+
+    func handle(in directory: FileDescriptor) throws(Errno) -> (handle: InodeHandle, mountID: Int32) {
+        try unsafe SystemCall.handle(name, in: directory)
+    }
+
+    func status(in directory: FileDescriptor) throws(Errno) -> stat { try unsafe SystemCall.status(name, in: directory) }
 }
 
 extension SystemCall {

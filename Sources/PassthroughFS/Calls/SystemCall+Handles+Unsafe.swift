@@ -20,10 +20,17 @@ extension SystemCall {
     /// Without a handle where it is longer than ``InodeHandle/capacity``. Throws EOPNOTSUPP where the filesystem has none.
     /// The handle's `mount` is for the caller to fill in.
     static func handle(of file: FileDescriptor) throws(Errno) -> (handle: InodeHandle, mountID: Int32) {
+        try unsafe handle("", in: file, Int32(CLINUX_AT_EMPTY_PATH))
+    }
+
+    /// As above, of what a name stands for; of a symbolic link itself.
+    static func handle(
+        _ name: UnsafePointer<CChar>, in directory: FileDescriptor, _ flags: Int32 = 0
+    ) throws(Errno) -> (handle: InodeHandle, mountID: Int32) {
         var buffer = HandleBuffer(handle_bytes: UInt32(InodeHandle.capacity), handle_type: 0, f_handle: InlineArray(repeating: 0))
         var mountID: Int32 = -1
         let result = unsafe withUnsafeMutablePointer(to: &buffer) {
-            unsafe outcome(clinux_name_to_handle_at(file.rawValue, "", $0, &mountID, Int32(CLINUX_AT_EMPTY_PATH)))
+            unsafe outcome(clinux_name_to_handle_at(directory.rawValue, name, $0, &mountID, flags))
         }
         if result == -Int(EOVERFLOW) { return (.none, mountID) }
         try check(result)
@@ -67,11 +74,13 @@ extension SystemCall {
 
     /// What a name stands for, without opening it, and without a question to a server: it may be this one.
     static func status(_ name: borrowing Name, in directory: FileDescriptor) throws(Errno) -> stat {
+        try unsafe name.withCString { name throws(Errno) in try unsafe status(name, in: directory) }
+    }
+
+    static func status(_ name: UnsafePointer<CChar>, in directory: FileDescriptor) throws(Errno) -> stat {
         var status = stat()
-        try unsafe check(name.withCString {
-            unsafe outcome(Glibc.fstatat(
-                directory.rawValue, $0, &status, Int32(CLINUX_AT_SYMLINK_NOFOLLOW | CLINUX_AT_STATX_DONT_SYNC)))
-        })
+        try unsafe check(outcome(Glibc.fstatat(
+            directory.rawValue, name, &status, Int32(CLINUX_AT_SYMLINK_NOFOLLOW | CLINUX_AT_STATX_DONT_SYNC))))
         return status
     }
 }

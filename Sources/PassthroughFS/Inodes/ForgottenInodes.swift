@@ -42,7 +42,7 @@ final class ForgottenInodes: Sendable {
 }
 
 /// What a record knows of its place among the forgotten.
-enum Remembrance: UInt32 {
+enum Remembrance: UInt8 {
     /// It has none.
     case absent = 0
     /// It was forgotten once since it got it.

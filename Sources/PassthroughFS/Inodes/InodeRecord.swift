@@ -20,15 +20,17 @@ struct InodeRecord: ~Copyable {
     /// What its mount rules out that the source's does not. Part of the key. Written before the record goes live.
     var restrictions: MountRestrictions
     /// Its place among the forgotten, a ``Remembrance``. The stripe's lock guards it.
-    var remembrance: UInt32
+    var remembrance: UInt8
+    /// Of a directory: what reading it took, and what was looked up in it since, a ``ListingUse``.
+    let listingUse: Atomic<UInt32>
     /// How the inode is reached without the descriptor. Written before the record goes live.
     var handle: InodeHandle
     /// What holds it without a name in this process, where that is not the descriptor. The stripe's lock guards it.
     var anchor: Anchor
     /// Who may store into it through a mapping, see ``StoreState``.
     let stores: Atomic<UInt64>
-    /// Fills up the second line.
-    var reserved: UInt64
+    /// Of a directory: what the kernel may keep of its listing, a ``ListingMark``.
+    let listing: Atomic<UInt64>
 }
 
 /// A node id of the mirror: the slot of its record, and which of the inodes that were there one after the other.

@@ -199,6 +199,8 @@ final class InodeTable: Sendable {
             records[index].remembrance = Remembrance.absent.rawValue
             records[index].anchor = .none
             records[index].stores.store(0, ordering: .relaxed)
+            records[index].listing.store(0, ordering: .relaxed)
+            records[index].listingUse.store(0, ordering: .relaxed)
             chains.add(slot, hash, of: state.chains, in: records)
             state.live &+= 1
             let generation = state.slots.nextGeneration()
@@ -227,7 +229,7 @@ final class InodeTable: Sendable {
     }
 
     /// With the lock.
-    private func addLookup(_ index: Int, _ stripe: inout Stripe) {
+    func addLookup(_ index: Int, _ stripe: inout Stripe) {
         if records[index].lookups == 0 { stripe.forgotten &-= 1 }
         records[index].lookups &+= 1
     }
@@ -350,22 +352,6 @@ final class InodeTable: Sendable {
         guard address.slot > 0, Int(address.slot) < records.count else { return nil }
         return withStripe(of: address.slot) { _ in
             isLive(address) && records[Int(address.slot)].lookups > 0 ? records[Int(address.slot)].lookups : nil
-        }
-    }
-
-    /// The node of an inode that the kernel knows, by its key.
-    func known(device: UInt64, inode: UInt64) -> NodeID? {
-        if isRoot(device: device, inode: inode) { return .root }
-        let hash = InodeChains.hash(device: device, inode: inode)
-        return stripes[InodeChains.stripe(of: hash)].withLock { state in
-            var slot = chains.first(hash, of: state.chains)
-            while slot != 0 {
-                if records[Int(slot)].inode == inode, records[Int(slot)].device == device, records[Int(slot)].lookups > 0 {
-                    return NodeAddress(slot: slot, generation: records[Int(slot)].slot.current.generation).node
-                }
-                slot = records[Int(slot)].next
-            }
-            return nil
         }
     }
 

@@ -30,6 +30,15 @@ final class SourceDevices: Sendable {
         /// It is stacked on another filesystem.
         static var isStacked: Traits { Traits(rawValue: 4) }
 
+        /// Its ctimes are this machine's, and nobody can set them: every change shows there, sooner or later.
+        static var tellsChanges: Traits { Traits(rawValue: 8) }
+        /// And so that each change has a time of its own, see `SystemCall.hasFineTimes`.
+        static var hasFineTimes: Traits { Traits(rawValue: 16) }
+        /// A place in a directory stays good, also for who opens the directory anew.
+        static var hasLastingPlaces: Traits { Traits(rawValue: 32) }
+        /// A copy shares nothing with what it is made of: it is read and written.
+        static var copiesByWriting: Traits { Traits(rawValue: 64) }
+
         /// By a filesystem's type, its `f_type` of `linux/magic.h`.
         init(type: Int64) {
             switch type & 0xffff_ffff {
@@ -37,8 +46,14 @@ final class SourceDevices: Sendable {
             case 0x9fa0, 0x6265_6572, 0x6462_6720, 0x7472_6163, 0x27_e0eb, 0x6367_7270, 0x7363_6673, 0x6265_6570, 0xf97c_ff8c,
                 0x6573_5543:
                 self = .isGenerated
-            // Filesystems that have no `flush` of their own in Linux: ext2 to ext4, XFS, btrfs, tmpfs, F2FS.
-            case 0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010: self = .closesSilently
+            // Filesystems that have no `flush` of their own in Linux: ext2 to ext4, F2FS; XFS, btrfs; tmpfs. NFS hands out places in
+            // directories of the first four, so they last (a hash of the name, a number that is given once).
+            case 0xef53, 0xf2f5_2010: self = [.closesSilently, .tellsChanges, .hasLastingPlaces, .copiesByWriting]
+            case 0x5846_5342, 0x9123_683e: self = [.closesSilently, .tellsChanges, .hasLastingPlaces]
+            case 0x0102_1994:
+                self = [.closesSilently, .tellsChanges, .copiesByWriting]
+                // Until Linux 6.6 a place was a number of steps from the newest entry.
+                if SystemCall.isKernel(atLeast: 6, 6) { insert(.hasLastingPlaces) }
             // overlayfs, eCryptfs.
             case 0x794c_7630, 0xf15f: self = .isStacked
             default: self = []
@@ -59,9 +74,12 @@ final class SourceDevices: Sendable {
     let sourceTraits: Traits
     private let places: MappedArray<Place>
     private let count = Mutex(0)
+    private let triesTimes: Bool
 
-    init(source: UInt64, traits: Traits) throws(Errno) {
+    /// `triesTimes`: whether to find out how fine the times of other filesystems are.
+    init(source: UInt64, traits: Traits, triesTimes: Bool = false) throws(Errno) {
         self.source = source
+        self.triesTimes = triesTimes
         sourceTraits = traits
         places = try MappedArray(count: 1 << 12, least: 1 << 12)
     }
@@ -69,7 +87,7 @@ final class SourceDevices: Sendable {
     /// Gets to know a device other than the source's, of which a descriptor is at hand.
     func learn(_ device: UInt64, from file: FileDescriptor) {
         guard device != source, place(of: device) == nil, let statistics = try? SystemCall.statistics(of: file) else { return }
-        let traits = Traits(type: Int64(truncatingIfNeeded: statistics.f_type))
+        let traits = Self.traits(Int64(truncatingIfNeeded: statistics.f_type), file, triesTimes: triesTimes)
         let words = statistics.f_fsid.__val
         let identity = UInt64(UInt32(bitPattern: words.0)) | UInt64(UInt32(bitPattern: words.1)) << 32
         count.withLock { count in
@@ -84,6 +102,13 @@ final class SourceDevices: Sendable {
             places[count].device.store(device &+ 1, ordering: .releasing)
             count += 1
         }
+    }
+
+    /// Of the filesystem that a file is on.
+    static func traits(_ type: Int64, _ file: FileDescriptor, triesTimes: Bool) -> Traits {
+        var traits = Traits(type: type)
+        if triesTimes, traits.contains(.tellsChanges), SystemCall.hasFineTimes(file) { traits.insert(.hasFineTimes) }
+        return traits
     }
 
     private static func distance(_ identity: UInt64, _ device: UInt64) -> UInt64 {
@@ -110,5 +135,10 @@ final class SourceDevices: Sendable {
     func traits(of device: UInt64) -> Traits {
         if device == source { return sourceTraits }
         return place(of: device).map { Traits(rawValue: places[$0].traits.load(ordering: .relaxed)) } ?? []
+    }
+
+    func clock(of device: UInt64) -> SourceClock {
+        let traits = traits(of: device)
+        return traits.contains(.hasFineTimes) ? .fine : traits.contains(.tellsChanges) ? .coarse : .foreign
     }
 }

@@ -21,9 +21,11 @@ final class RecordingFS: FileSystem {
     let record = Mutex(Record())
     let capabilities: Capabilities
     let requiredCapabilities: Capabilities
+    let omitted: OmittedRequests
 
-    init(capabilities: Capabilities = [], required: Capabilities = []) {
+    init(capabilities: Capabilities = [], required: Capabilities = [], omitted: OmittedRequests = []) {
         self.capabilities = capabilities
+        self.omitted = omitted
         requiredCapabilities = required
     }
 
