@@ -6,7 +6,7 @@ import Testing
 /// The folders of the library `FUSE` are layers: each knows those above it in this list, and none below. Within a module imports
 /// do not show that, so it is told by the names that each file declares and uses. Names that several layers declare (`send`), or
 /// the modules below them, say nothing and are left out.
-private let layers = [
+let layers = [
     "FileSystem/Values", "System", "Transport", "Backing", "Connection", "FileSystem", "Session", "Serving", "Mount",
 ]
 
