@@ -86,8 +86,9 @@ static inline int clinux_umount2(const char *target, int flags) {
 // Of the calling thread alone. They return the previous id, and say nothing of failure.
 static inline int clinux_setfsuid(uid_t user) { return (int)syscall(SYS_setfsuid, user); }
 static inline int clinux_setfsgid(gid_t group) { return (int)syscall(SYS_setfsgid, group); }
-// Of the calling thread alone. Sets its effective group id, and with it that for filesystems; -1: not changed.
+// The effective group id of the calling thread alone, and with it the one for filesystems; -1: not changed.
 static inline int clinux_setegid(gid_t group) { return (int)syscall(SYS_setresgid, (gid_t)-1, group, (gid_t)-1); }
+// Of the calling thread alone.
 static inline int clinux_setgroups(size_t count, const gid_t *groups) { return (int)syscall(SYS_setgroups, count, groups); }
 
 // Makes the calling thread's file mode creation mask its own (it is the process's otherwise), and sets it. Cheap where it
