@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-import Foundation
+import Report
 
 /// What was measured, as a page.
 struct Page {
@@ -39,16 +39,10 @@ struct Page {
     }
 
     private func machine() -> String {
-        func said(_ program: String, _ arguments: [String]) -> String {
-            (try? run(program, arguments))?.split(separator: "\n").first.map(String.init) ?? "?"
-        }
-        let model = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n")
-            .first { $0.hasPrefix("model name") }?.split(separator: ":").last?.trimmingCharacters(in: .whitespaces) ?? "?"
-        func version(_ package: String) -> String { said("/usr/bin/dpkg-query", ["-W", "-f", "${Package} ${Version}", package]) }
-        return """
-            \(model), \(ProcessInfo.processInfo.activeProcessorCount) processors, Linux \(said("/usr/bin/uname", ["-r"])). \
-            \(said("/usr/bin/gcc", ["--version"])); \(version("linux-source-6.12")); \(version("liburcu-dev")).
-            """
+        """
+        \(Machine.description). \(Machine.said("/usr/bin/gcc", ["--version"])); \(Machine.version(of: "linux-source-6.12")); \
+        \(Machine.version(of: "liburcu-dev")).
+        """
     }
 
     private func typicalSpread() -> Double {
@@ -169,16 +163,4 @@ struct Page {
             \(markdown(["what", "map"] + figures.map(\.1), lines))
             """
     }
-}
-
-func markdown(_ header: [String], _ lines: [[String]]) -> String {
-    let rule = header.indices.map { $0 == 0 ? "---" : "---:" }
-    return ([header, rule] + lines).map { "| " + $0.joined(separator: " | ") + " |" }.joined(separator: "\n")
-}
-
-func decimals(_ value: Double, _ digits: Int = 1) -> String { String(format: "%.\(digits)f", value) }
-
-func thousands(_ number: Int) -> String {
-    let text = String(number)
-    return text.count > 3 ? thousands(number / 1000) + "," + text.suffix(3) : text
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 
 import Foundation
+import Report
 
 /// Runs the contestants' programs, and keeps what they say.
 struct Runner {
     /// Where the programs are.
     let directory: URL
 
-    /// What was measured, a number for each round.
-    private(set) var figures: [Key: [Double]] = [:]
+    private var figures = Figures<Key>()
 
     struct Key: Hashable {
         var mode: String
@@ -22,16 +22,12 @@ struct Runner {
 
     /// The median of the rounds.
     func median(_ mode: String, _ row: Row, _ contestant: Contestant, _ name: String) -> Double? {
-        guard let sorted = figures[Key(mode: mode, row: row, contestant: contestant, name: name)]?.sorted() else { return nil }
-        return sorted[sorted.count / 2]
+        figures.median(Key(mode: mode, row: row, contestant: contestant, name: name))
     }
 
     /// By how much the middle half of the rounds differ, as a part of the median.
     func spread(_ mode: String, _ row: Row, _ contestant: Contestant, _ name: String) -> Double? {
-        guard let sorted = figures[Key(mode: mode, row: row, contestant: contestant, name: name)]?.sorted(), sorted.count > 2 else {
-            return nil
-        }
-        return (sorted[sorted.count * 3 / 4] - sorted[sorted.count / 4]) / sorted[sorted.count / 2]
+        figures.spread(Key(mode: mode, row: row, contestant: contestant, name: name))
     }
 
     /// Each contestant once in each round, one after the other; who begins changes.
@@ -44,7 +40,7 @@ struct Runner {
                     let contestant = contestants[(turn + round) % contestants.count]
                     let output = try run(program(contestant), [mode, row.shape.argument, "\(row.count)"])
                     for (name, value) in Runner.numbers(output) {
-                        figures[Key(mode: mode, row: row, contestant: contestant, name: name), default: []].append(value)
+                        figures.add(value, to: Key(mode: mode, row: row, contestant: contestant, name: name))
                     }
                 }
             }
@@ -81,7 +77,7 @@ struct Runner {
             guard line.hasPrefix("summary: "), let done = operations["\(phase)-operations"] else { continue }
             // Zeros at the end are left out.
             for (event, value) in zip(events, line.dropFirst(9).split(separator: " ")) {
-                figures[Key(mode: "count", row: row, contestant: contestant, name: "\(phase)-\(event)")] = [(Double(value) ?? 0) / done]
+                figures.add((Double(value) ?? 0) / done, to: Key(mode: "count", row: row, contestant: contestant, name: "\(phase)-\(event)"))
             }
         }
     }
@@ -96,25 +92,3 @@ struct Runner {
         }
     }
 }
-
-struct Failed: Error, CustomStringConvertible {
-    var description: String
-}
-
-/// The output of a program that succeeds.
-func run(_ program: String, _ arguments: [String]) throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: program)
-    process.arguments = arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let output = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationReason == .exit, process.terminationStatus == 0 else {
-        throw Failed(description: "\(program) \(arguments.joined(separator: " ")): ended with \(process.terminationStatus)")
-    }
-    return String(decoding: output, as: UTF8.self)
-}
-
-func note(_ text: String) { FileHandle.standardError.write(Data("# \(text)\n".utf8)) }

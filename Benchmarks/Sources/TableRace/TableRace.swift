@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import Foundation
+import Report
 
 /// The race of the table. `Benchmarks/table-race` builds the contestants and calls it.
 @main

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 
+import Report
+
 /// Something that the table is meant to reach, as a ratio to another map.
 struct Aim {
     var text: String
