@@ -14,6 +14,8 @@ const int map_id_bits = 64;
 struct map {
 	pthread_mutex_t lock;
 	uint64_t next;
+	/* Chains in other lines of the cache than what writers write. */
+	char apart[64];
 	struct entry *chains[256];
 };
 

@@ -2,29 +2,44 @@
 
 public import Synchronization
 
-/// The header of a table, as far as it is one structure. `SentinelPath.topCount` words follow it: the places of the segments
-/// at the tops of the directories.
+/// The front of a table's header: what lookups read. Once the table is made, only growth writes to it.
+///
+/// `SentinelPath.topCount` words follow it, the places of the segments at the tops of the directories, and then `TableCounts`.
 @frozen
 @usableFromInline
 struct TableState: ~Copyable {
     /// How many buckets there are. Written under the lock, read by lookups.
     @usableFromInline let bucketCount: Atomic<UInt32>
-    // The rest is written and read under the lock, or never written again.
-    @usableFromInline var liveCount: UInt32
-    @usableFromInline var candidate: EntryID
+    /// Written and read under the lock, and hardly ever written.
     @usableFromInline var limit: UInt32
     @usableFromInline let seed: TableSeed
     /// The first 256 sentinels.
     @usableFromInline let first: SegmentPointer
 
     @inlinable
-    init(first: SegmentPointer, candidate: EntryID, limit: UInt32, seed: TableSeed) {
+    init(first: SegmentPointer, limit: UInt32, seed: TableSeed) {
         bucketCount = Atomic(1)
-        liveCount = 0
-        self.candidate = candidate
         self.limit = limit
         self.seed = seed
         self.first = first
+    }
+}
+
+/// The back of the header: what insertions and removals write, under the lock.
+///
+/// Between it and what lookups read in the front lie 80 bytes that only tables of more than two million buckets use. So the
+/// two are never in one line of the cache, and a writer does not take from readers on other processors the line that each
+/// of their lookups begins with.
+@frozen
+@usableFromInline
+struct TableCounts {
+    @usableFromInline var candidate: EntryID
+    @usableFromInline var liveCount: UInt32
+
+    @inlinable
+    init(candidate: EntryID) {
+        self.candidate = candidate
+        liveCount = 0
     }
 }
 
@@ -33,8 +48,9 @@ struct TableState: ~Copyable {
 @safe
 public struct TableStatePointer: @unchecked Sendable {
     /// The size of a header.
-    @inlinable public static var byteCount: Int { directoryOffset + Int(SentinelPath.topCount) * 8 }
-    @inlinable static var directoryOffset: Int { 56 }
+    @inlinable public static var byteCount: Int { countsOffset + 16 }
+    @inlinable static var directoryOffset: Int { 32 }
+    @inlinable static var countsOffset: Int { directoryOffset + Int(SentinelPath.topCount) * 8 }
 
     @usableFromInline let pointer: UnsafeMutablePointer<TableState>
 
@@ -60,12 +76,18 @@ public struct TableStatePointer: @unchecked Sendable {
     public func initialize(
         first: SegmentPointer, candidate: EntryID = .first, limit: UInt32 = 0x7FFF_FFFF, seed: TableSeed
     ) {
-        unsafe pointer.initialize(to: TableState(first: first, candidate: candidate, limit: limit, seed: seed))
+        unsafe pointer.initialize(to: TableState(first: first, limit: limit, seed: seed))
+        unsafe counts.initialize(to: TableCounts(candidate: candidate))
         for number: UInt32 in 0..<SentinelPath.topCount { top(number).segment = nil }
     }
 
     // Every `unsafe` below reads or writes a field of a header that is allocated, by the promise of `init`. The plain
     // ones that change are used by who holds the lock.
+
+    @inlinable
+    var counts: UnsafeMutablePointer<TableCounts> {
+        unsafe (address + TableStatePointer.countsOffset).assumingMemoryBound(to: TableCounts.self)
+    }
 
     /// How many buckets there are: as many as entries have been live at once, and at least one.
     @inlinable
@@ -82,16 +104,16 @@ public struct TableStatePointer: @unchecked Sendable {
 
     /// How many ids are live. Under the lock.
     @inlinable
-    public var liveCount: UInt32 { unsafe pointer.pointee.liveCount }
+    public var liveCount: UInt32 { unsafe counts.pointee.liveCount }
 
     @inlinable
-    func setLiveCount(_ count: UInt32) { unsafe pointer.pointee.liveCount = count }
+    func setLiveCount(_ count: UInt32) { unsafe counts.pointee.liveCount = count }
 
     /// The id that `.next` will try. Under the lock.
     @inlinable
     public var candidate: EntryID {
-        get { unsafe pointer.pointee.candidate }
-        nonmutating set { unsafe pointer.pointee.candidate = newValue }
+        get { unsafe counts.pointee.candidate }
+        nonmutating set { unsafe counts.pointee.candidate = newValue }
     }
 
     /// Has the counter step. Under the lock.

@@ -47,9 +47,28 @@ func setReferenceCount(of entry: EntryPointer, to count: UInt32) {
     @Test func aTableJustMadeIs2KiBAndAHeader() {
         #expect(SegmentPointer.firstByteCount == 2048)
         #expect(SegmentPointer.byteCount == 4096)
-        #expect(TableStatePointer.byteCount <= 256)
+        #expect(TableStatePointer.byteCount == 208)
         #expect(MemoryLayout<TableState>.size <= TableStatePointer.directoryOffset)
+        #expect(MemoryLayout<TableCounts>.size <= TableStatePointer.byteCount - TableStatePointer.countsOffset)
         let table = TestTable(capacity: 0)
         #expect(table.log.segments == 0)
+    }
+
+    /// Lookups on other processors would else fetch the header's line anew after each change.
+    @Test func aChangeWritesNothingNearWhatLookupsRead() {
+        let table = TestTable(capacity: 3000)
+        for _ in 0..<2000 { _ = table.table.insert(table.makeEntry(), as: .next) }
+        _ = table.table.remove(77)
+        // Safe: the header, which nobody else uses.
+        func header() -> [UInt8] {
+            unsafe Array(UnsafeRawBufferPointer(start: table.table.state.address, count: TableStatePointer.byteCount))
+        }
+        let before = header()
+        // As many as before: the table does not grow.
+        #expect(table.table.insert(table.makeEntry(), as: .next) == .inserted(2001))
+        let written = zip(before, header()).enumerated().filter { $1.0 != $1.1 }.map(\.offset)
+        // The last place of the header that a table of up to 2^21 buckets reads.
+        let read = TableStatePointer.directoryOffset + Int(SentinelPath.directory(of: SentinelPath.firstBelowTwo - 1) + 1) * 8
+        #expect(!written.isEmpty && written.allSatisfy { $0 >= read + 64 })
     }
 }

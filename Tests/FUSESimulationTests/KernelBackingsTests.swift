@@ -101,7 +101,7 @@ import Testing
             } catch { return error }
         }
         #expect(refusal(-1) == .badFileDescriptor)
-        #expect(refusal(try files.closed()) == .badFileDescriptor)
+        #expect(refusal(files.closed()) == .badFileDescriptor)
         #expect(refusal(try files.open("/", O_RDONLY | O_DIRECTORY)) == .isDirectory)
         #expect(refusal(try files.open("/", O_PATH)) == .isDirectory)
         #expect(refusal(try files.open("/dev/null", O_RDWR)) == .invalidArgument)

@@ -23,10 +23,11 @@ struct Page {
             The middle half of the rounds lies within \(Int(100 * typicalSpread())) % of the median for half of all figures. Every map is a
             program of its own with the same loop around it, and is called through the same functions: the table as the object that Linux
             links. Lookups are in a read section of liburcu's and take a reference; writers take a POSIX mutex (but `cds_lfht`, which
-            has no lock). Entries are 64 bytes, in the order of insertion, not counted as a map's memory. Small maps are made by the
-            hundred. `cds_lfht` is given its size in advance. The xarray and the IDR are built from Linux's source by its own harness in user space, whose slab is simpler than a kernel's. Of
-            256 chains with a million ids 2,048 operations are timed. The first row of each table is where the table does worst, compared
-            with the quickest of the others.
+            has no lock). Entries are 64 bytes, in the order of insertion, not counted as a map's memory. Where fewer than 256 ids are in
+            a map, as many maps are made as have 256 together. `cds_lfht` is given its size in advance. The xarray and the IDR are built
+            from Linux's source by its own harness in user space, whose slab is simpler than a kernel's. Of 256 chains with a million ids
+            2,048 operations are timed. The first row of each table is where the table does worst, compared with the quickest of the
+            others.
 
             ## What it is to reach
 
@@ -128,8 +129,9 @@ struct Page {
         """
         ## A reader beside a writer
 
-        Nanoseconds of the clock per operation: one thread looks up what stays and drops the reference again, another inserts and removes
-        other ids.
+        One thread looks up what stays and drops the reference again, another inserts and removes other ids. Nanoseconds of each thread's
+        processor time per operation. They need a processor each: on a machine that is busy otherwise they run by turns, do not
+        disturb each other, and what is measured is too little.
 
         The reader:
 
