@@ -29,9 +29,10 @@ extension Session {
         let fields = try message.fields(ReadIn.self)
         let request = try message.request()
         let directory = message.file(fields.fh)
-        let takeBack = { (nodes: [NodeID]) in if !hand.hasDeferred(request.id.rawValue) { self.takeBack(nodes) } }
         try output.append(upTo: Int(fields.size)) { (room) throws(Errno) in
-            let leftOut = try DirectoryPlusWriter.fill(&room, takeBack: takeBack) { (writer) throws(Errno) in
+            let leftOut = try DirectoryPlusWriter.fill(&room) { nodes in
+                if !hand.hasDeferred(request.id.rawValue) { takeBack(nodes) }
+            } _: { (writer) throws(Errno) in
                 try fileSystem.readdirplus(directory, from: DirectoryOffset(rawValue: fields.offset), into: &writer, for: request)
             }
             if leftOut { faults.tell(.entry, .readdirplus, directory.node) }

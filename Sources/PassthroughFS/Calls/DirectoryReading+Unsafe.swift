@@ -57,8 +57,8 @@ extension SystemCall {
     ) throws(Errno) -> UInt64? {
         var failure: Errno?
         // A longest entry takes 280 bytes; 64 KiB is what glibc reads at once at most.
-        let capacity = min(max(capacity, 512), 65536)
-        let position: UInt64? = unsafe withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 8) { buffer in
+        let capacity = min(max(capacity, 512), ScratchBuffers.size)
+        let position: UInt64?? = unsafe ScratchBuffers.withBuffer(byteCount: capacity) { buffer in
             let count = unsafe outcome(clinux_getdents64(directory.rawValue, buffer.baseAddress, buffer.count))
             guard count > 0 else {
                 if count < 0 { failure = Errno(rawValue: Int32(truncatingIfNeeded: -count)) }
@@ -79,6 +79,7 @@ extension SystemCall {
             return last
         }
         if let failure { throw failure }
+        guard let position else { throw .noMemory }
         return position
     }
 }
