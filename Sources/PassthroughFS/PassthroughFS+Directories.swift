@@ -55,7 +55,7 @@ extension PassthroughFS {
                     news += 1
                     // Without a lookup where it fails: gone meanwhile, or no descriptor left. The user learns of that who asks
                     // for this very name; the listing is right all the same.
-                    found = try? self.entry(entry, in: descriptor)
+                    found = try? findEntry(entry, in: descriptor)
                 }
             }
             let number = devices.shown(entry.inode, on: inode.device)
@@ -80,11 +80,11 @@ extension PassthroughFS {
             let status = try? entry.status(in: directory), UInt64(status.st_dev) == device, UInt64(status.st_ino) == entry.inode
         else { return nil }
         handle.mount = SourceMounts.source
-        return inodes.retain(device: device, inode: entry.inode, handle: handle).map { self.entry($0, status, []) }
+        return inodes.retain(device: device, inode: entry.inode, handle: handle).map { makeEntry($0, status, []) }
     }
 
-    private func entry(_ entry: SourceEntry, in directory: FileDescriptor) throws(Errno) -> Entry {
-        try self.entry(in: directory) { (directory) throws(Errno) in try entry.find(in: directory) }
+    private func findEntry(_ entry: SourceEntry, in directory: FileDescriptor) throws(Errno) -> Entry {
+        try findEntry(in: directory) { (directory) throws(Errno) in try entry.find(in: directory) }
     }
 
     public func releasedir(_ directory: OpenFile, for request: Request) { openFiles.close(directory.handle, .directory) }

@@ -10,7 +10,7 @@ extension PassthroughFS {
         let directory = try inodes.pin(parent)
         if freshness.listings == .checked { inodes.countLookup(in: parent) }
         do {
-            return try entry(name, in: directory)
+            return try findEntry(name, in: directory)
         } catch .noSuchFileOrDirectory where freshness.names != .zero {
             // The kernel may remember that, too. A create or a rename through the mount replaces it.
             return .absent(for: freshness.names)
@@ -20,22 +20,22 @@ extension PassthroughFS {
     public func forget(_ node: NodeID, lookups: UInt64) { inodes.forget(node, lookups: lookups) }
 
     /// What a name stands for, with one lookup more.
-    private func entry(_ name: borrowing Name, in directory: borrowing Inode) throws(Errno) -> Entry {
-        try entry(in: directory.descriptor) { (directory) throws(Errno) in try SystemCall.find(name, in: directory) }
+    private func findEntry(_ name: borrowing Name, in directory: borrowing Inode) throws(Errno) -> Entry {
+        try findEntry(in: directory.descriptor) { (directory) throws(Errno) in try SystemCall.find(name, in: directory) }
     }
 
     /// What a name stands for, with one lookup more. Where that is this mirror itself, mounted within its source, it is
     /// the directory that it is mounted on.
-    func entry(
+    func findEntry(
         in directory: FileDescriptor, _ find: (FileDescriptor) throws(Errno) -> FileDescriptor
     ) throws(Errno) -> Entry {
         let found = try relief.relieving { () throws(Errno) in try find(directory) }
         // What the kernel knows will do: finding the name has asked whoever there is to ask.
         let status = try statusOrClose(found)
-        guard isSelf(status.status) else { return try entry(taking: found, status) }
+        guard isSelf(status.status) else { return try takeEntry(found, status) }
         SystemCall.close(found)
         let beneath = try relief.relieving { () throws(Errno) in try findBeneath(directory, find) }
-        return try entry(taking: beneath, statusOrClose(beneath))
+        return try takeEntry(beneath, statusOrClose(beneath))
     }
 
     private func statusOrClose(_ found: FileDescriptor) throws(Errno) -> KnownStatus {
@@ -46,10 +46,10 @@ extension PassthroughFS {
     }
 
     /// What an `O_PATH` descriptor stands for, with one lookup more. Takes it over.
-    func entry(taking found: FileDescriptor) throws(Errno) -> Entry { try entry(taking: found, statusOrClose(found)) }
+    func takeEntry(_ found: FileDescriptor) throws(Errno) -> Entry { try takeEntry(found, statusOrClose(found)) }
 
     /// As above, for what is known of it already.
-    private func entry(taking found: FileDescriptor, _ known: KnownStatus) throws(Errno) -> Entry {
+    private func takeEntry(_ found: FileDescriptor, _ known: KnownStatus) throws(Errno) -> Entry {
         let status = known.status
         devices.learn(UInt64(status.st_dev), from: found)
         let handle: InodeHandle
@@ -70,10 +70,10 @@ extension PassthroughFS {
                 throw error
             }
         }
-        return entry(node, status, restrictions)
+        return makeEntry(node, status, restrictions)
     }
 
-    func entry(_ node: NodeID, _ status: stat, _ restrictions: MountRestrictions) -> Entry {
+    func makeEntry(_ node: NodeID, _ status: stat, _ restrictions: MountRestrictions) -> Entry {
         var (status, mayMove) = (status, inodes.mayBeStored(node) { true })
         // It may be over with that: then what is answered is read after that was seen.
         if mayMove, let inode = try? inodes.pin(node),
@@ -104,7 +104,7 @@ extension PassthroughFS {
             try SystemCall.mknod(name, in: directory.descriptor, mode: mode, device: new.device)
         }
         try handOver(name, in: directory, request)
-        return try entry(name, in: directory)
+        return try findEntry(name, in: directory)
     }
 
     public func mkdir(_ name: borrowing Name, in parent: NodeID, _ new: NewFile, for request: Request) throws(Errno) -> Entry {
@@ -113,7 +113,7 @@ extension PassthroughFS {
             try SystemCall.mkdir(name, in: directory.descriptor, permissions: permissions)
         }
         try handOver(name, in: directory, request)
-        return try entry(name, in: directory)
+        return try findEntry(name, in: directory)
     }
 
     public func symlink(
@@ -124,7 +124,7 @@ extension PassthroughFS {
             try SystemCall.symlink(name, in: directory.descriptor, target: target)
         }
         try handOver(name, in: directory, request)
-        return try entry(name, in: directory)
+        return try findEntry(name, in: directory)
     }
 
     public func link(_ node: NodeID, to newName: borrowing Name, in newParent: NodeID, for request: Request) throws(Errno) -> Entry {
@@ -136,7 +136,7 @@ extension PassthroughFS {
         inodes.stopKeeping(node)
         let status = try SystemCall.status(of: file.descriptor)
         try inodes.retain(node)
-        return entry(node, status, file.restrictions)
+        return makeEntry(node, status, file.restrictions)
     }
 
     // MARK: Removing and moving names

@@ -78,7 +78,7 @@ extension PassthroughFS {
         let entry: Entry
         do {
             try SystemCall.serveAnyOffset(file, open.flags)
-            entry = try self.entry(taking: relief.relieving { () throws(Errno) in try SystemCall.find(file) })
+            entry = try takeEntry(relief.relieving { () throws(Errno) in try SystemCall.find(file) })
         } catch {
             SystemCall.close(file)
             throw error

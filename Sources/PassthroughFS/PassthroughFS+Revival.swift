@@ -11,7 +11,7 @@ extension PassthroughFS {
         let inode = try inodes.pin(node)
         let status = try SystemCall.status(of: inode.descriptor)
         try inodes.retain(node)
-        return entry(node, status, inode.restrictions)
+        return makeEntry(node, status, inode.restrictions)
     }
 
     public func parent(of node: NodeID, for request: Request) throws(Errno) -> Entry {
@@ -23,14 +23,14 @@ extension PassthroughFS {
             let status = try SystemCall.status(of: found)
             if isRoot(status) {
                 SystemCall.close(found)
-                return entry(.root, status, [])
+                return makeEntry(.root, status, [])
             }
             try checkIsWithinSource(found, status)
         } catch {
             SystemCall.close(found)
             throw error
         }
-        return try entry(taking: found)
+        return try takeEntry( found)
     }
 
     private func isRoot(_ status: stat) -> Bool {
