@@ -68,7 +68,7 @@ extension PassthroughFS {
     }
 
     /// How many inodes that the kernel does not know are looked up for a reading that may want names alone.
-    static var firstLookups: Int { 32 }
+    static var firstLookups: Int { 64 }
 
     /// What an entry stands for, with one lookup more, where that is known: so the answer takes two calls, and no descriptor.
     ///

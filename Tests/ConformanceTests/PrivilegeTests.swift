@@ -40,15 +40,18 @@ struct PrivilegeTests {
         var description: String { "\(actor), \(mode), \(way), \(opening): \(seen)" }
 
         /// Whether the kernel itself writes to a file that is passed through.
-        private var isWrite: Bool { way.contains("write") || way == "append" || way == "sendfile" }
+        private func isWrite(_ manner: Manner, _ omitted: OmittedRequests) -> Bool {
+            if way == "append" { return manner.appends == .kernel }
+            return way.contains("write") || way == "sendfile" || way == "copy_file_range" && omitted.contains(.copyFileRange)
+        }
         private var isBehind: Bool { opening == "set in the source while it is open" }
         private var isHandedOn: Bool { opening == "opened by another user and handed on" }
         /// Set-group-id may stay where the group may not execute, and here it does for the group's members.
         private var concernsGroup: Bool { mode == "2666" || mode == "6767" }
 
         /// Bits go that stay natively. A file is registered with the rights of those who open it, and these writers have more.
-        func losesMore(_ manner: Manner) -> Bool {
-            guard manner.passthrough == .require, isWrite, !(way == "append" && manner.appends == .daemon) else { return false }
+        func losesMore(_ manner: Manner, _ omitted: OmittedRequests) -> Bool {
+            guard manner.passthrough == .require, isWrite(manner, omitted) else { return false }
             // A registration for an ordinary user takes what one who has CAP_FSETID may leave: where that one has the
             // descriptor from another, or there were no bits at the open.
             if isHandedOn { return actor == "root" || actor == "stranger with CAP_FSETID" || concernsGroup && isMember }
@@ -62,10 +65,10 @@ struct PrivilegeTests {
         private var isMember: Bool { actor.contains("in the group") || actor.contains("member") }
 
         /// Bits stay that go natively: root without CAP_FSETID is taken for any root where there were no bits to lose at the open.
-        func losesLess(_ manner: Manner) -> Bool {
+        func losesLess(_ manner: Manner, _ omitted: OmittedRequests) -> Bool {
             guard isBehind, actor == "root without CAP_FSETID" else { return false }
             if ["fallocate", "fallocate, punching", "copy_file_range"].contains(way) { return true }
-            return manner.passthrough == .require && isWrite && !(way == "append" && manner.appends == .daemon)
+            return manner.passthrough == .require && isWrite(manner, omitted)
         }
     }
 
@@ -88,11 +91,12 @@ struct PrivilegeTests {
         #expect(native.count > 3000)
         let place = try manner.mount()
         defer { place.end() }
+        let omitted = place.mount.session.connection.omitted
         let mirrored = try Row.all(here: place.mirror + "/rows", source: place.source + "/rows")
         #expect(mirrored.count == native.count)
         var (known, seen) = (0, 0)
         for (row, wanted) in zip(mirrored, native) {
-            let isKnown = row.losesMore(manner) || row.losesLess(manner)
+            let isKnown = row.losesMore(manner, omitted) || row.losesLess(manner, omitted)
             if isKnown { known += 1 }
             if row == wanted { continue }
             if isKnown { seen += 1 } else { Issue.record("\(row.description), natively \(wanted.seen)") }
@@ -110,6 +114,7 @@ struct PrivilegeTests {
         let native = try Self.native.get()
         let place = try manner.mount()
         defer { place.end() }
+        let omitted = place.mount.session.connection.omitted
         defer { _ = try? shell("umount mapped", in: place.root) }
         try succeed("mkdir mapped", in: place.root)
         try place.mapIDs("source", at: "mapped", "0 0 1,4000 14000 1000")
@@ -120,7 +125,7 @@ struct PrivilegeTests {
         let mirrored = try Row.all(here: place.root + "/mapped/rows", source: place.source + "/rows", shift: 10000)
         #expect(mirrored.count == native.count)
         for (row, wanted) in zip(mirrored, native) where row != wanted {
-            let isKnown = row.losesMore(manner) || wanted.losesLess(manner) || row.isMembersThroughMapping
+            let isKnown = row.losesMore(manner, omitted) || wanted.losesLess(manner, omitted) || row.isMembersThroughMapping
             #expect(isKnown, "\(row.description), natively \(wanted.seen)")
         }
     }
