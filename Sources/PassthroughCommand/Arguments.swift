@@ -7,6 +7,7 @@ public import PassthroughFS
 // Choices of the libraries, as words of a command line.
 
 extension SessionOptions.Passthrough: ExpressibleByArgument {}
+extension TransportChoice: ExpressibleByArgument {}
 extension PassthroughOptions.Cache: ExpressibleByArgument {}
 extension PassthroughOptions.Submounts: ExpressibleByArgument {}
 extension PassthroughOptions.Locks: ExpressibleByArgument {}

@@ -70,7 +70,7 @@ struct CheckLine {
             let connection = mount.session.connection
             return [
                 CheckLine("mount", ok: "works, on Linux \(kernelVersion) with FUSE protocol 7.\(connection.protocolMinor)"),
-                passthrough(connection), ring(connection),
+                passthrough(connection), ring(mount),
             ]
         } catch {
             return [CheckLine("mount", no: "\(error)")]
@@ -94,10 +94,12 @@ struct CheckLine {
         }
     }
 
-    private static func ring(_ connection: Connection) -> CheckLine {
-        connection.offered.contains(.overIOUring)
-            ? CheckLine("io_uring", needed: false, ok: "the kernel offers it; this version does not use it yet")
-            : CheckLine("io_uring", needed: false, no: "the kernel does not offer it: \(ringObstacle); this version does not use it yet")
+    private static func ring(_ mount: Mount<NothingFS>) -> CheckLine {
+        if mount.statistics.transport == "io_uring" { return CheckLine("io_uring", needed: false, ok: "requests come by it") }
+        if mount.session.connection.offered.contains(.overIOUring) {
+            return CheckLine("io_uring", needed: false, no: "the kernel offers it, and it cannot be set up here (mount with --transport ring to see why)")
+        }
+        return CheckLine("io_uring", needed: false, no: "requests come by /dev/fuse: \(ringObstacle)")
     }
 
     /// What the module's parameter says. Source: `enable_uring` in `fs/fuse/dev_uring.c` of Linux.

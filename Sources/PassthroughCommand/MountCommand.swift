@@ -58,6 +58,9 @@ struct MountCommand: ParsableCommand {
     @Option(help: "Who keeps file locks: kernel (among the users of the mount), source (they hold against others there, too).")
     var locks: PassthroughOptions.Locks = .kernel
 
+    @Option(help: "How requests come from the kernel: auto, dev (/dev/fuse), ring (io_uring).")
+    var transport: TransportChoice = .auto
+
     @Option(help: "Who writes to files opened with O_APPEND: kernel (an O_APPEND that is taken off later stays on), daemon.")
     var appends: PassthroughOptions.Appends = .kernel
 
@@ -115,6 +118,7 @@ struct MountCommand: ParsableCommand {
         mountOptions.threads = ThreadLimits(
             initial: threads ?? min(ThreadLimits.processorCount, maxThreads), maximum: maxThreads)
         mountOptions.session.passthrough = passthrough
+        mountOptions.transport = transport
         mountOptions.session.maxStackDepth = stackDepth.map { UInt32($0) }
         // The name that people see is where the files are, in full: it is looked at from anywhere.
         mountOptions.source = FilePath(source).isAbsolute ? source : (try? MountCalls.realPath(source)) ?? source

@@ -3,7 +3,7 @@
 /// The command's own options as words of a `-o` list: `mount(8)` and `/etc/fstab` can hand on nothing else.
 enum OptionWords {
     private static let withValue: Set<String> = [
-        "log", "cache", "passthrough", "submounts", "locks", "appends", "xattrs", "permissions", "kept-backings", "stack-depth", "threads", "max-threads",
+        "log", "cache", "passthrough", "submounts", "locks", "appends", "xattrs", "permissions", "kept-backings", "stack-depth", "transport", "threads", "max-threads",
     ]
     private static let flags: Set<String> = ["security-contexts", "id-mapped", "verbose", "debug"]
 

@@ -65,7 +65,7 @@ import Testing
         }
         let report = StatsReport(
             mountpoint: "/mnt", source: "/srv", process: 1, restrictions: ["nosuid"], requests: ["LOOKUP": 1], passthrough: .init(state: "unavailable", reason: "", remedy: "", stackDepth: 1, opens: 1),
-            backings: .init(live: 1, kept: 1, registrations: 1, retries: 1), dialect: "none", transport: "/dev/fuse", threads: 1, inodes: 1,
+            backings: .init(live: 1, kept: 1, registrations: 1, retries: 1), dialect: "none", transport: "io_uring", entries: 1, threads: 1, inodes: 1,
             descriptors: 1, fallbacks: [.init(reason: "", count: 1)])
         let named = Self.section(".Sh THE NUMBERS").split(separator: "\n").filter { $0.hasPrefix(".It Li ") }
             .flatMap { $0.dropFirst(7).split(separator: " , ").flatMap { $0.split(separator: ".").map { String($0) } } }

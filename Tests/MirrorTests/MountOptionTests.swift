@@ -94,7 +94,7 @@ extension CommandTests {
                     """
                     unshare -m sh -ec '
                         mount -t tmpfs bin /usr/local/bin; cp "$COMMAND" /usr/local/bin/passthroughfs; mount -t tmpfs log /var/log
-                        echo "$PWD/source $PWD/mount fuse.passthroughfs cache=none,threads=3,nonempty,max_read=4096,context=a_t,comment=x,X-mount.mkdir,x-systemd.automount,nofail,_netdev,user,noauto,verbose 0 0" > fstab
+                        echo "$PWD/source $PWD/mount fuse.passthroughfs cache=none,transport=dev,threads=3,nonempty,max_read=4096,context=a_t,comment=x,X-mount.mkdir,x-systemd.automount,nofail,_netdev,user,noauto,verbose 0 0" > fstab
                         mount -T fstab $PWD/mount 2>&1 | grep "changes nothing"
                         grep -o "$PWD/mount fuse.passthroughfs [^ ]*" /proc/mounts | cut -d " " -f 3
                         "$COMMAND" stats mount | grep -o "3 threads"; umount mount'

@@ -31,13 +31,14 @@ extension CommandTests {
             }
         }
 
-        /// Of a server that is stopped nothing may be asked that waits for its answer without end.
+        /// Of a server that is stopped nothing may be asked that waits for its answer without end. (Over io_uring the kernel takes a
+        /// request for read as soon as there is an entry for it, so that a caller who is killed stays until the server goes on.)
         @Test func `a mount whose process is stopped keeps nobody waiting`() throws {
             try CommandTests.withDirectory { place in
                 let result = try Background.run(
                     """
                     mkdir other; ln -s mount link
-                    "$COMMAND" mount --log log source mount
+                    "$COMMAND" mount --log log --transport dev source mount
                     server=$("$COMMAND" stats --json mount | tr , '\\n' | sed -n 's/.*"process"://p')
                     trap 'kill -CONT $server' EXIT; \(CommandTests.stopping("$server"))
                     for path in mount link mount/; do "$COMMAND" stats $path 2>&1 | sed "s/ $server)/ SERVER)/"; done

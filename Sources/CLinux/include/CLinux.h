@@ -262,3 +262,85 @@ int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int);
 static inline int clinux_spawn_closing_from(posix_spawn_file_actions_t *actions, int first) {
     return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
+
+// io_uring. Values and layouts: include/uapi/linux/io_uring.h; the header that is installed may be older than the kernel. The numbers
+// of the calls are the same on every architecture.
+enum {
+    CLINUX_IORING_SETUP_R_DISABLED = 1 << 6,
+    CLINUX_IORING_SETUP_SUBMIT_ALL = 1 << 7,
+    CLINUX_IORING_SETUP_SQE128 = 1 << 10,
+    CLINUX_IORING_SETUP_SINGLE_ISSUER = 1 << 12,
+    CLINUX_IORING_SETUP_DEFER_TASKRUN = 1 << 13,
+    CLINUX_IORING_SETUP_NO_SQARRAY = 1 << 16,
+
+    CLINUX_IORING_FEAT_SINGLE_MMAP = 1 << 0,
+    CLINUX_IORING_OFF_SQES = 0x10000000,
+
+    CLINUX_IORING_ENTER_GETEVENTS = 1 << 0,
+    CLINUX_IORING_ENTER_EXT_ARG = 1 << 3,
+    CLINUX_IORING_ENTER_REGISTERED_RING = 1 << 4,
+
+    CLINUX_IORING_REGISTER_FILES = 2,
+    CLINUX_IORING_REGISTER_ENABLE_RINGS = 12,
+    CLINUX_IORING_REGISTER_RING_FDS = 20,
+
+    CLINUX_IORING_OP_READ = 22,
+    CLINUX_IORING_OP_URING_CMD = 46,
+    CLINUX_IOSQE_FIXED_FILE = 1 << 0,
+};
+
+struct clinux_io_sqring_offsets { uint32_t head, tail, ring_mask, ring_entries, flags, dropped, array, reserved; uint64_t user_addr; };
+struct clinux_io_cqring_offsets { uint32_t head, tail, ring_mask, ring_entries, overflow, cqes, flags, reserved; uint64_t user_addr; };
+struct clinux_io_uring_params {
+    uint32_t sq_entries, cq_entries, flags, sq_thread_cpu, sq_thread_idle, features, wq_fd, reserved[3];
+    struct clinux_io_sqring_offsets sq;
+    struct clinux_io_cqring_offsets cq;
+};
+// A submission of 128 bytes.
+struct clinux_io_uring_sqe {
+    uint8_t opcode, flags;
+    uint16_t priority;
+    int32_t fd;
+    uint64_t offset;  // of a command: its number, in the first half
+    uint64_t address;
+    uint32_t length, operation_flags;
+    uint64_t user_data;
+    uint16_t buffer, personality;
+    uint32_t file_index;
+    uint64_t command[10];
+};
+struct clinux_io_uring_cqe { uint64_t user_data; int32_t result; uint32_t flags; };
+
+static inline int clinux_io_uring_setup(unsigned entries, struct clinux_io_uring_params *parameters) {
+    return (int)syscall(425, entries, parameters);
+}
+static inline int clinux_io_uring_enter(int ring, unsigned submissions, unsigned completions, unsigned flags, const void *argument, size_t size) {
+    return (int)syscall(426, ring, submissions, completions, flags, argument, size);
+}
+static inline int clinux_io_uring_register(int ring, unsigned what, void *argument, unsigned count) {
+    return (int)syscall(427, ring, what, argument, count);
+}
+
+// Asks the filesystem with this device number for its figures, which are thrown away: it needs no path, and nothing that is open. Some
+// architectures have no such call (ENOSYS).
+static inline int clinux_ask_by_device(uint32_t minor) {
+#ifdef SYS_ustat
+    // As the kernel encodes a number whose major is 0.
+    uint64_t figures[4];
+    return (int)syscall(SYS_ustat, (minor & 0xff) | (minor & ~0xffu) << 12, figures);
+#else
+    (void)minor;
+    return errno = ENOSYS, -1;
+#endif
+}
+
+// Counts what is written to it; a read waits until it is not 0, and takes it all.
+static inline int clinux_eventfd(void) { return (int)syscall(SYS_eventfd2, 0, CLINUX_O_CLOEXEC); }
+
+// Of the calling thread alone: it runs on this processor and on no other.
+static inline int clinux_run_on(unsigned processor) {
+    unsigned long set[8192 / (8 * sizeof(long))] = {0};
+    if (processor >= 8192) return errno = EINVAL, -1;
+    set[processor / (8 * sizeof(long))] |= 1ul << processor % (8 * sizeof(long));
+    return (int)syscall(SYS_sched_setaffinity, 0, sizeof set, set);
+}

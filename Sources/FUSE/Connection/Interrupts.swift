@@ -15,7 +15,8 @@
 // its request is done. Those two look alike from here, so the kernel is asked: answered with EAGAIN, an INTERRUPT comes
 // again if its request is still unanswered (`fuse_dev_do_write`). It looks for the request only among those that were read
 // by the same descriptor, so that all of them are tried; ENOENT from each means that there is nothing left to interrupt.
-// The answer is sent some 15 milliseconds after the INTERRUPT, which keeps the two from chasing each other.
+// The answer is sent some 15 milliseconds after the INTERRUPT, which keeps the two from chasing each other. A channel whose
+// requests come into its own memory (io_uring) knows by itself, and the kernel, asked for those, says ENOENT: so channels are asked first.
 //
 // When the connection is over, nobody waits for what is still in hand, and the kernel does not say so: the callers have
 // got their ECONNABORTED. All of it is then taken for interrupted, so that no blocked handler keeps the process, as soon as
@@ -209,8 +210,17 @@ final class Interrupts: Sendable {
         case .inHand(let hand): if let signal { hand.interrupt(unique, with: signal) }
         case .deferred(let isNews): if isNews { tell(RequestID(rawValue: unique)) }
         case .unknown(let hands):
+            // It came by a channel whose thread is still to take it in hand.
+            if hands.contains(where: { $0.channel.holds(RequestID(rawValue: unique)) }) { return markAgain(unique) }
             for hand in hands where hand.channel.repeatInterrupt(of: RequestID(rawValue: unique)) { return }
         case .over, .notYet: break
+        }
+    }
+
+    private func markAgain(_ unique: UInt64) {
+        state.withLock { state in
+            state.marks[unique] = Mark()
+            marks.store(state.marks.count, ordering: .relaxed)
         }
     }
 

@@ -38,7 +38,8 @@ public final class Notifier: Sendable {
         var isRunning = false
         var isOver = false
         var retrievals: [UInt64: @Sendable (UInt64, RawSpan) -> Void] = [:]
-        var lastRetrieval: UInt64 = 0
+        /// Even, as the kernel's names are, and out of their way: over io_uring the answer has a name among those of requests.
+        var lastRetrieval: UInt64 = 1 << 62
 
         var count: Int { queue.count - first }
     }
@@ -132,7 +133,7 @@ public final class Notifier: Sendable {
         guard count > 0 else { throw .malformed("\(count) bytes") }
         let name: UInt64? = state.withLock { state in
             guard state.retrievals.count < Self.maximumRetrievals else { return nil }
-            state.lastRetrieval += 1
+            state.lastRetrieval += 2
             state.retrievals[state.lastRetrieval] = then
             return state.lastRetrieval
         }

@@ -24,8 +24,11 @@ public struct MountStatistics: Sendable {
     public var refusals: [Errno: Int]
     /// As it was found at the start, or became since.
     public var passthrough: PassthroughState
-    /// How requests come. There is one way yet.
+    /// How requests come: `/dev/fuse` or `io_uring`.
     public var transport: String
+    /// How many requests the kernel can hand over before one is answered: entries of io_uring; 0 with `/dev/fuse`, which has no such
+    /// bound.
+    public var entries: Int
     /// How many threads serve the mount.
     public var threads: Int
 }
@@ -41,6 +44,7 @@ extension Mount {
             registrations: backings.registrations.load(ordering: .relaxed),
             registrationRetries: backings.retries.load(ordering: .relaxed),
             backingDialect: session.connection.backingDialect,
-            refusals: session.backings.refused, passthrough: session.backings.state(session.connection.passthrough), transport: "/dev/fuse", threads: pool.threadCount)
+            refusals: session.backings.refused, passthrough: session.backings.state(session.connection.passthrough), transport: transport.name,
+            entries: transport.entryCount, threads: pool.threadCount)
     }
 }

@@ -18,6 +18,7 @@ public final class Mount<FS: FileSystem>: Sendable {
     public let connectionNumber: Int
     let pool: WorkerPool<FS>
     let file: DeviceFile
+    let transport: any Transport
 
     /// Mounts, agrees with the kernel on how to talk, and starts serving.
     ///
@@ -31,36 +32,52 @@ public final class Mount<FS: FileSystem>: Sendable {
         let mounted = try options.mount(at: target)
         let (file, number) = (DeviceFile(owning: mounted.device, logger: options.session.logger), mounted.connection)
         do {
-            let (transport, channel) = try Self.traced(file, options.trace)
+            let ring = try options.ring(on: file, number)
+            ring?.whenLost { Self.end(file, number, at: target) }
+            let (transport, channel) = try Self.traced(ring ?? file, ring?.firstChannel() ?? file.firstChannel(), options.trace)
             session = try Session(
                 fileSystem, transport: transport, channel: channel, options: options.forSession, mountedAs: MountCalls.deviceNumber(0, number))
             pool = try WorkerPool(session, transport: transport, limits: options.threads)
             try pool.start(channel)
+            if options.transport == .ring, let refusal = ring?.outcome() { throw refusal }
             mountpoint = target
             connectionNumber = number
             self.file = file
+            self.transport = transport
         } catch {
             // This one, and nothing that was there before, or that somebody has put on top of it.
             let isOnTop: Bool
             do throws(Errno) { isOnTop = try MountTable.topmost(at: target)?.connection == number } catch { isOnTop = true }
             if isOnTop { try? MountCalls.unmountAsAnyone(target, flags: CLINUX_MNT_DETACH) }
+            if let refusal = error as? RingRefusal { throw MountError(target, "\(refusal)", remedy: refusal.remedy) }
             throw error as? MountError ?? MountError(target, "\(error)", errno: error as? Errno)
         }
     }
 
-    /// The transport and its first channel, with their messages shown where that is wanted.
+    /// A transport and its first channel, with their messages shown where that is wanted.
     private static func traced(
-        _ file: DeviceFile, _ trace: (@Sendable (String) -> Void)?
+        _ transport: any Transport, _ channel: any Channel, _ trace: (@Sendable (String) -> Void)?
     ) throws(Errno) -> (any Transport, any Channel) {
-        let channel = try file.firstChannel()
         #if !SWIFT_FUSE_UNTRACED
             if let trace {
-                let transport = TracedTransport(file, trace)
+                let transport = TracedTransport(transport, trace)
                 return (transport, transport.traced(channel))
             }
         #endif
-        return (file, channel)
+        return (transport, channel)
     }
+
+    /// Ends a connection that cannot be served any more.
+    private static func end(_ file: DeviceFile, _ number: Int, at target: String) {
+        if file.isConnected, let control = try? FileDescriptor.open(controlFile(number), .writeOnly) {
+            defer { try? control.close() }
+            if (try? control.writeAll("1".utf8)) != nil { return }
+        }
+        guard (try? MountTable.topmost(at: target))?.connection == number else { return }
+        try? MountCalls.unmountAsAnyone(target, flags: CLINUX_MNT_FORCE | CLINUX_MNT_DETACH)
+    }
+
+    private static func controlFile(_ number: Int) -> FilePath { FilePath("/sys/fs/fuse/connections/\(number)/abort") }
 
     /// Waits until the mount is gone.
     public func wait() {
@@ -93,7 +110,7 @@ public final class Mount<FS: FileSystem>: Sendable {
 
     /// The file belongs to the user who mounted. Source: `fuse_ctl_add_dentry` in Linux.
     private func abortByControlFile() throws(MountError) {
-        let path = FilePath("/sys/fs/fuse/connections/\(connectionNumber)/abort")
+        let path = Self.controlFile(connectionNumber)
         do {
             let file = try FileDescriptor.open(path, .writeOnly)
             defer { try? file.close() }

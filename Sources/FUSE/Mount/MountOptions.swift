@@ -41,8 +41,14 @@ public struct MountOptions: Sendable {
     /// that has the message in hand, from several at once. Nil, the default, costs nothing.
     public var trace: (@Sendable (String) -> Void)?
 
+    /// How requests come.
+    public var transport = TransportChoice.auto
+
     public var threads = ThreadLimits()
     public var session: SessionOptions
+
+    /// What is to go wrong with io_uring, for tests.
+    var ringFaults = RingFaults()
 
     public init(logger: Logger = Logger(label: "fuse")) { session = SessionOptions(logger: logger) }
 
@@ -55,12 +61,39 @@ public struct MountOptions: Sendable {
     }
 }
 
+/// By which way requests come from the kernel. What a filesystem sees is the same.
+public enum TransportChoice: String, Sendable, CaseIterable {
+    /// Over io_uring where the kernel offers it, else by `/dev/fuse`; and by `/dev/fuse` where passthrough is switched off: it is quicker
+    /// with small writes of many threads.
+    case auto
+    /// By `/dev/fuse`.
+    case device = "dev"
+    /// Over io_uring; a kernel that does not do it is an error. It takes Linux 6.14, and
+    /// `/sys/module/fuse/parameters/enable_uring` switched on before mounting.
+    case ring
+}
+
 extension MountOptions {
     /// The session's own, and what it has to know of the mount.
     var forSession: SessionOptions {
         var options = session
         options.defaultPermissions = defaultPermissions
         return options
+    }
+
+    /// The way over io_uring, where it is wanted and there can be one.
+    func ring(on file: DeviceFile, _ connection: Int) throws(RingRefusal) -> RingTransport? {
+        switch transport {
+        case .device: return nil
+        // All that goes by it then is data, small writes of many threads among it, for which /dev/fuse is quicker.
+        case .auto: if session.passthrough == .off { return nil }
+        case .ring: break
+        }
+        do throws(RingRefusal) { return try RingTransport(file, connection: connection, logger: session.logger, faults: ringFaults) } catch {
+            if transport == .ring { throw error }
+            session.logger.debug("requests come by /dev/fuse: \(error)")
+            return nil
+        }
     }
 
     /// Opens `/dev/fuse` and mounts it on a directory: by itself as root, by `fusermount3` as another user.

@@ -4,9 +4,9 @@ import Glibc
 
 /// How many threads serve a mount.
 public struct ThreadLimits: Hashable, Sendable {
-    /// Threads from the start, 1 or more.
+    /// Threads from the start, 1 or more; over io_uring one for each of its queues.
     public let initial: Int
-    /// Threads at the most. As many operations can block in handlers, less one, before others have to wait.
+    /// Threads at the most; over io_uring, those that are inside calls. As many operations can block in handlers, less one, before others have to wait.
     public let maximum: Int
     /// Threads that may wait for requests at the same time; above that one that has finished ends.
     public let idle: Int

@@ -18,7 +18,7 @@ struct CapabilityChoice {
     static let own: Capabilities = [.initExt, .bigWrites, .maxPages, .asyncRead, .parallelDirops]
 
     /// What the session does its part for, or has none in. Left out: splicing, which no transport does; DAX (`mapAlignment`,
-    /// `hasInodeDax`) and `submounts`, which are virtiofs's; `overIOUring`, until there is a transport for it; `requestTimeout`, as
+    /// `hasInodeDax`) and `submounts`, which are virtiofs's; `overIOUring`, which is a transport's to ask for; `requestTimeout`, as
     /// no option names a time; `noOpenSupport`, as no method answers ENOSYS to an open, and `noOpendirSupport`, which the kernel
     /// offers and wants no answer to (``OmittedRequests/opendir``).
     static let served: Capabilities = [
@@ -43,12 +43,12 @@ struct CapabilityChoice {
     ]
 
     /// - Parameters:
-    ///   - wanted: the filesystem's wishes.
+    ///   - wanted: the filesystem's wishes; `wishes`: the transport's.
     ///   - offered: the kernel's offers; `minor`: the protocol that both speak.
-    init(_ wanted: Capabilities, offered: Capabilities, minor: UInt32, options: SessionOptions) {
+    init(_ wanted: Capabilities, _ wishes: Capabilities = [], offered: Capabilities, minor: UInt32, options: SessionOptions) {
         var asked = wanted.union(Self.own)
         if options.passthrough == .off { asked.remove(.passthrough) } else { asked.insert(.passthrough) }
-        agreed = asked.intersection(Self.served).intersection(offered)
+        agreed = asked.intersection(Self.served).union(wishes).intersection(offered)
         // Before (Linux 5.17 to 6.2, partly 7.38) they came in another place.
         if minor < 39 { agreed.remove(.securityCtx) }
         for (stays, goes) in Self.exclusions where agreed.contains(stays) { agreed.remove(goes) }

@@ -8,11 +8,14 @@ import SystemPackage
 struct Handshake {
     /// The filesystem's wishes.
     let wanted: Capabilities
+    /// The transport's.
+    let wishes: Capabilities
     let options: SessionOptions
     let stackDepth: UInt32
 
-    init(wanted: Capabilities, options: SessionOptions, stackDepth: UInt32 = 1) {
+    init(wanted: Capabilities, wishes: Capabilities = [], options: SessionOptions, stackDepth: UInt32 = 1) {
         self.wanted = wanted
+        self.wishes = wishes
         self.options = options
         self.stackDepth = stackDepth
     }
@@ -68,7 +71,7 @@ struct Handshake {
         // Without the second word of flags (7.36) nothing of it is offered.
         let offered = InitFlags(kernel)
         let minor = min(kernel.minor, FUSEProtocol.newestMinor)
-        let choice = CapabilityChoice(wanted, offered: offered, minor: minor, options: options)
+        let choice = CapabilityChoice(wanted, wishes, offered: offered, minor: minor, options: options)
         var agreed = Agreement(
             minor: minor, offered: offered, capabilities: choice.agreed, missing: choice.missing,
             maxWrite: DeviceFile.maximumWrite)

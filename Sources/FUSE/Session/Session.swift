@@ -48,8 +48,9 @@ public final class Session<FS: FileSystem>: Sendable {
     ) throws(SessionError) {
         let backingOptions = fileSystem.backings
         let agreed = try Handshake(
-            wanted: fileSystem.capabilities, options: options, stackDepth: options.maxStackDepth ?? backingOptions.stackDepth
+            wanted: fileSystem.capabilities, wishes: transport.wishes, options: options, stackDepth: options.maxStackDepth ?? backingOptions.stackDepth
         ).run(on: channel)
+        transport.agreed(on: agreed.capabilities, maxWrite: agreed.maxWrite)
         let missing = fileSystem.requiredCapabilities.subtracting(agreed.capabilities)
         guard missing.isEmpty else { throw .missing(missing) }
         self.fileSystem = fileSystem

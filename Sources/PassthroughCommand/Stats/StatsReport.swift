@@ -49,6 +49,8 @@ struct StatsReport: Codable {
     /// Who chooses the ids of backing files: `kernel`, `server`; `none` where the kernel takes no files.
     var dialect: String
     var transport: String
+    /// How many requests the kernel can hand over before one is answered, over io_uring; nil with `/dev/fuse`.
+    var entries: Int?
     var threads: Int
     /// Inodes that the kernel knows, the root aside.
     var inodes: Int
@@ -81,6 +83,7 @@ extension StatsReport {
             retries: statistics.registrationRetries)
         dialect = statistics.backingDialect?.rawValue ?? "none"
         transport = statistics.transport
+        entries = statistics.entries == 0 ? nil : statistics.entries
         threads = statistics.threads
         inodes = mount.session.fileSystem.inodeCount
         descriptors = PassthroughFS.openDescriptors
@@ -104,7 +107,7 @@ extension StatsReport {
         rows.append(("passthrough opens", "\(passthrough.opens)"))
         rows.append(("backings", "\(backings.live) live, \(backings.kept) of them kept; \(backings.registrations) so far"))
         rows.append(("backing ids", dialect == "none" ? dialect : "chosen by the \(dialect), \(backings.retries) retries"))
-        rows.append(("transport", "\(transport), \(threads) threads"))
+        rows.append(("transport", "\(transport), " + (entries.map { "\($0) entries, " } ?? "") + "\(threads) threads"))
         rows.append(("inodes", "\(inodes)"))
         rows.append(("descriptors", "\(descriptors)"))
         rows += fallbacks.map { ("without passthrough", "\($0.count): \($0.reason)") }

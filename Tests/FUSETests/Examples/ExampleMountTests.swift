@@ -104,7 +104,8 @@ extension MountTests {
                 // (No `wait` of the shell: it may have inherited a mask without SIGCHLD.)
                 let seen = try shell("seq 300 | xargs -P 300 -I{} cat \"$1/slow\"", mount.mountpoint)
                 #expect(seen == Outcome(status: 0, output: String(repeating: "worth waiting for\n", count: 300), errors: ""))
-                #expect(mount.pool.threadCount <= 2)
+                // Over io_uring each queue has its own, and a thread that answers at once keeps the entry that it was handed.
+                #expect(mount.pool.threadCount <= 2 || mount.statistics.transport == "io_uring" && mount.pool.threadCount < 100)
                 #expect(mount.session.interrupts.deferredCount == 0)
             }
         }

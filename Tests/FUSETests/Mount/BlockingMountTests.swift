@@ -53,7 +53,8 @@ extension MountTests {
     @Suite struct BlockingMountTests {
         @Test func thirtyTwoBlockedCallsAndAStatThatStillAnswers() throws {
             let fileSystem = BlockingFS(files: 33)
-            try withMount(fileSystem) { mount in
+            // Threads that have an entry of io_uring stay.
+            try withMount(fileSystem, configure: { $0.transport = .device }) { mount in
                 // Whatever happens, nobody stays inside.
                 defer { fileSystem.release(callers: 64) }
                 let path = mount.mountpoint
@@ -86,6 +87,7 @@ extension MountTests {
                 options.session.logger = log.logger
                 options.session.passthrough = .off
                 options.threads = ThreadLimits(initial: 1, maximum: 4)
+                options.transport = .device
             }) { mount in
                 defer { fileSystem.release(callers: 64) }
                 let path = mount.mountpoint

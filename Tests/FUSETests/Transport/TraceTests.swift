@@ -170,7 +170,7 @@ final class KeptTrace: Sendable {
         for _ in 0..<14 { trace.gotLine.wait() }
         try notifier.retrieve(7, at: 0, count: 10) { _, _ in }
         trace.gotLine.wait()
-        #expect(trace.take() == ["! RETRIEVE us=N notify_unique=1 nodeid=7 offset=0 size=10"])
+        #expect(trace.take() == ["! RETRIEVE us=N notify_unique=4611686018427387906 nodeid=7 offset=0 size=10"])
     }
 
     @Test func namesStayOnTheirLine() {

@@ -21,6 +21,8 @@ public final class DeviceFile: Transport {
     /// The most data that one WRITE or READ carries, in bytes: 256 pages, the kernel's own limit (`max_pages_limit`).
     public static let maximumWrite = 1 << 20
 
+    public let name = "/dev/fuse"
+
     private let logger: Logger
     private let hasToldOfSharing = Atomic(false)
 

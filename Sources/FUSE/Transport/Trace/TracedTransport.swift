@@ -27,7 +27,14 @@ public final class TracedTransport: Transport {
     /// A channel of the transport, with its messages shown.
     public func traced(_ channel: any Channel) -> any Channel { TracedChannel(channel, tracer) }
 
+    public var name: String { transport.name }
+    public var entryCount: Int { transport.entryCount }
+    public var wishes: Capabilities { transport.wishes }
+    public var queueCount: Int { transport.queueCount }
+    public func agreed(on capabilities: Capabilities, maxWrite: Int) { transport.agreed(on: capabilities, maxWrite: maxWrite) }
+    public func lacksThread(in queue: Int, _ error: Errno) { transport.lacksThread(in: queue, error) }
     public func makeChannel() throws(Errno) -> any Channel { traced(try transport.makeChannel()) }
+    public func makeChannel(in queue: Int) throws(Errno) -> any Channel { traced(try transport.makeChannel(in: queue)) }
 
     public func openBacking(_ map: BackingMap) throws(Errno) -> BackingID {
         try tracer.tells("BACKING_OPEN") { $0.put(map) } result: { id, line in
@@ -65,7 +72,11 @@ private final class TracedChannel: Channel {
         return Exchange(TracedSlot(exchange.slot, tracer))
     }
 
+    var queue: Int { channel.queue }
+    func takePlace() throws(Errno) { try channel.takePlace() }
+    var mayLeave: Bool { channel.mayLeave }
     func giveBackMemory() { channel.giveBackMemory() }
+    func holds(_ request: RequestID) -> Bool { channel.holds(request) }
 
     func repeatInterrupt(of request: RequestID) -> Bool {
         tracer.repeats(request) { channel.repeatInterrupt(of: request) }
