@@ -46,7 +46,7 @@ struct Node {
     @usableFromInline
     static func layout<Payload: ~Copyable>(for _: Payload.Type) -> (offset: Int, byteCount: Int) {
         let alignment = MemoryLayout<Payload>.alignment
-        precondition(alignment <= 16, "BackingMap: a payload's alignment is 16 at most")
+        precondition(alignment <= 16, "BackingFileMap: a payload's alignment is 16 at most")
         let offset = (linkOffset + 8 + alignment - 1) / alignment * alignment
         return (offset, offset + MemoryLayout<Payload>.size)
     }

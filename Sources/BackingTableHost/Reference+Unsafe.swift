@@ -4,11 +4,11 @@ public import BackingTable
 
 /// One owner's hold on a payload. It ends with its owner; the payload ends with the last one.
 public struct Reference<Payload: ~Copyable & Sendable>: ~Copyable, Sendable {
-    @usableFromInline let map: BackingMap<Payload>
+    @usableFromInline let map: BackingFileMap<Payload>
     @usableFromInline let entry: EntryPointer
 
     @inlinable
-    init(map: BackingMap<Payload>, entry: EntryPointer) {
+    init(map: BackingFileMap<Payload>, entry: EntryPointer) {
         self.map = map
         self.entry = entry
     }

@@ -48,18 +48,18 @@ public struct PassthroughOptions: Hashable, Sendable {
         /// None are: users get EOPNOTSUPP. It saves a request for each file that is written and for each change of an owner, by
         /// which the kernel looks for file capabilities. Given up are capabilities of programs, labels, and access control lists:
         /// permissions are checked by owner, group and mode alone, and where a list denies more than these, it is not seen. So it
-        /// is for mounts that only the mounting user may come to (without ``MountOptions/allowOther``), for whom the source checks
+        /// is for mounts that only the mounting user may come to (without `MountOptions.allowOther`), for whom the source checks
         /// whatever is opened once more.
         case off
     }
 
     /// Who checks what a user may do.
     public enum Permissions: String, Hashable, Sendable, CaseIterable {
-        /// The kernel, on the mount, for each user by owner, group, mode and access control lists: ``MountOptions/defaultPermissions``.
+        /// The kernel, on the mount, for each user by owner, group, mode and access control lists: `MountOptions.defaultPermissions`.
         case mount
         /// The source alone, by what the process may do that serves the mount. It saves the request for a directory's attributes
         /// after each change in it, by which the kernel checks the next one. Right only where nobody may come but the mounting user,
-        /// and so without ``MountOptions/allowOther`` and without ``MountOptions/defaultPermissions``; not with ``idMapped``.
+        /// and so without `MountOptions.allowOther` and without `MountOptions.defaultPermissions`; not with ``idMapped``.
         ///
         /// Given up: whoever the kernel takes for the mounting user may do all that this process may. That is a root without
         /// CAP_DAC_OVERRIDE and its like (in a container, say) on a mount that root with all capabilities serves; and who changes

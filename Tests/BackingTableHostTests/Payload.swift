@@ -48,7 +48,7 @@ func check(_ condition: Bool, sourceLocation: SourceLocation = #_sourceLocation)
 
 struct NotFound: Error {}
 
-extension BackingMap where Payload: ~Copyable {
+extension BackingFileMap where Payload: ~Copyable {
     func finds(_ id: EntryID) -> Bool { lookup(id) != nil }
     func removes(_ id: EntryID) -> Bool { remove(id) != nil }
 
@@ -63,7 +63,7 @@ extension BackingMap where Payload: ~Copyable {
     }
 }
 
-extension BackingMap<BackingTableHostTests.Payload> {
+extension BackingFileMap<BackingTableHostTests.Payload> {
     /// The number of the payload with this id.
     func number(_ id: EntryID) -> Int? { lookup(id)?.withPayload { $0.number } }
 }

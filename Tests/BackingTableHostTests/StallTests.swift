@@ -11,11 +11,11 @@ import Testing
     let ledger = Ledger()
     let memory = TestMemory(pages: 1 << 15)
 
-    func makeMap(maximumGarbage: Int = 1 << 20) throws -> BackingMap<Payload> {
+    func makeMap(maximumGarbage: Int = 1 << 20) throws -> BackingFileMap<Payload> {
         var configuration = MapConfiguration()
         configuration.memory = memory.memory
         configuration.maximumGarbage = maximumGarbage
-        return try BackingMap<Payload>(configuration)
+        return try BackingFileMap<Payload>(configuration)
     }
 
     @Test func aStalledReaderStopsNoWriter() throws {

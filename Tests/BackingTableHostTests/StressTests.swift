@@ -23,7 +23,7 @@ struct StressTests {
             configuration.memory = memory.memory
             // A reader may be stopped within a section, and what is retired meanwhile has to fit beside what is live.
             if pages > 0 { configuration.maximumGarbage = pages / 2 }
-            let map = try BackingMap<Payload>(configuration)
+            let map = try BackingFileMap<Payload>(configuration)
             // Always there: no lookup may miss them, whatever goes on around.
             let steady = (1...64).map { EntryID(UInt64($0 * 1001))! }
             for id in steady { _ = try map.insert(Payload(Int(id.rawValue), in: ledger), as: .server(id)) }
@@ -77,7 +77,7 @@ struct StressTests {
 
     /// Two threads let the counter choose: no id is given out twice.
     @Test func noIDIsGivenOutTwice() throws {
-        let map = try BackingMap<Int>()
+        let map = try BackingFileMap<Int>()
         let ids = Locked<[EntryID]>([])
         concurrently(
             (0..<4).map { thread in

@@ -176,7 +176,7 @@ let layouts: [Layout] = [
     ]),
     Layout("fuse_bmap_out", BmapOut.self, 8, [Field("block", \.block)]),
     Layout("fuse_interrupt_in", InterruptIn.self, 8, [Field("unique", \.unique)]),
-    Layout("fuse_file_lock", FileLock.self, 24, [
+    Layout("fuse_file_lock", FuseFileLock.self, 24, [
         Field("start", \.start), Field("end", \.end), Field("type", \.type), Field("pid", \.pid),
     ]),
     Layout("fuse_lk_in", LkIn.self, 48, [

@@ -32,6 +32,8 @@ struct Page {
             ## What it is to reach
 
             \(verdicts())
+
+            Why a line is not reached is told in [The backing table](backing-table.md#the-race), where the table loses.
             """
         ]
         parts += Phase.allCases.map(phase)

@@ -202,13 +202,13 @@ final class InodeBackings: Sendable {
                     continue
                 }
                 report(error)
-                return refused(error, node, wish, home)
+                return admitUnregistered(error, node, wish, home)
             }
         }
     }
 
     /// A first open whose file was not taken. Nobody had the record's turn since: another may have had more luck.
-    private func refused(_ error: Errno, _ node: NodeID, _ wish: OpenWish, _ home: Home) -> Admission {
+    private func admitUnregistered(_ error: Errno, _ node: NodeID, _ wish: OpenWish, _ home: Home) -> Admission {
         withShard(home.shard) { shard in
             let index = shard.make(node, at: home.index)
             if shard[index].node == 0 { shard.renew(index, for: node) }

@@ -27,7 +27,7 @@ struct PassthroughProbe {
         }
         do throws(Errno) {
             // Safe: a literal, NUL-terminated.
-            let file = FileDescriptor(rawValue: try unsafe call(clinux_memfd_create("fuse-passthrough-probe", 1)))
+            let file = FileDescriptor(rawValue: try unsafe SystemCall.result(clinux_memfd_create("fuse-passthrough-probe", 1)))
             defer { try? file.close() }
             return (.available, try findDialect(on: transport, with: file))
         } catch .notPermitted {

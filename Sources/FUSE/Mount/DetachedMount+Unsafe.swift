@@ -25,13 +25,13 @@ struct DetachedMount: ~Copyable {
     /// Makes a mount of an opened `/dev/fuse`. Source of the option names: `fuse_fs_parameters` and `vfs_parse_sb_flag` in Linux.
     init(_ device: FileDescriptor, _ options: MountOptions) throws(Errno) {
         // Safe, all of it: strings lent for the calls.
-        let context = FileDescriptor(rawValue: try unsafe call(clinux_fsopen("fuse")))
+        let context = FileDescriptor(rawValue: try unsafe SystemCall.result(clinux_fsopen("fuse")))
         defer { try? context.close() }
         func set(_ key: String, _ value: String) throws(Errno) {
-            _ = try unsafe call(clinux_fsconfig(context.rawValue, CInt(CLINUX_FSCONFIG_SET_STRING), key, value))
+            _ = try unsafe SystemCall.result(clinux_fsconfig(context.rawValue, CInt(CLINUX_FSCONFIG_SET_STRING), key, value))
         }
         func set(_ flag: String) throws(Errno) {
-            _ = try unsafe call(clinux_fsconfig(context.rawValue, CInt(CLINUX_FSCONFIG_SET_FLAG), flag, nil))
+            _ = try unsafe SystemCall.result(clinux_fsconfig(context.rawValue, CInt(CLINUX_FSCONFIG_SET_FLAG), flag, nil))
         }
         try set("source", options.source)
         if let subtype = options.subtype { try set("subtype", subtype) }
@@ -43,11 +43,11 @@ struct DetachedMount: ~Copyable {
         if options.allowOther { try set("allow_other") }
         for (name, label) in options.securityLabels.sorted(by: { $0.key < $1.key }) { try set(name, label) }
         for (flag, name) in Self.filesystemFlags where options.flags & flag != 0 { try set(name) }
-        _ = try call(clinux_fsconfig(context.rawValue, CInt(CLINUX_FSCONFIG_CMD_CREATE), nil, nil))
+        _ = try SystemCall.result(clinux_fsconfig(context.rawValue, CInt(CLINUX_FSCONFIG_CMD_CREATE), nil, nil))
         let attributes = Self.attributes.reduce(0) { options.flags & $1.flag != 0 ? $0 | $1.attribute : $0 }
-        let mount = FileDescriptor(rawValue: try call(clinux_fsmount(context.rawValue, attributes)))
+        let mount = FileDescriptor(rawValue: try SystemCall.result(clinux_fsmount(context.rawValue, attributes)))
         let number: CInt
-        do throws(Errno) { number = try call(clinux_device_minor(mount.rawValue)) } catch {
+        do throws(Errno) { number = try SystemCall.result(clinux_device_minor(mount.rawValue)) } catch {
             try? mount.close()
             throw error
         }
@@ -59,7 +59,7 @@ struct DetachedMount: ~Copyable {
     /// Puts it into the tree, on a directory.
     /// - Returns: the connection's number.
     consuming func attach(at target: String) throws(Errno) -> Int {
-        _ = try unsafe call(clinux_attach(descriptor.rawValue, target))
+        _ = try unsafe SystemCall.result(clinux_attach(descriptor.rawValue, target))
         return connection
     }
 

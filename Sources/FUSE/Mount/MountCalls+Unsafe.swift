@@ -27,18 +27,18 @@ package enum MountCalls {
     static func mode(of path: String) throws(Errno) -> mode_t {
         var status = stat()
         // Safe: the structure is filled within the call.
-        _ = try unsafe call(stat(path, &status))
+        _ = try unsafe SystemCall.result(stat(path, &status))
         return status.st_mode
     }
 
     static func mount(_ source: String, at target: String, type: String, flags: UInt, data: String) throws(Errno) {
         // Safe: strings lent for the call.
-        _ = try unsafe call(clinux_mount(source, target, type, flags, data))
+        _ = try unsafe SystemCall.result(clinux_mount(source, target, type, flags, data))
     }
 
     static func unmount(_ target: String, flags: Int) throws(Errno) {
         // Safe: a string lent for the call.
-        _ = try unsafe call(clinux_umount2(target, CInt(flags)))
+        _ = try unsafe SystemCall.result(clinux_umount2(target, CInt(flags)))
     }
 
     /// Unmounts: as root by itself, as another user by `fusermount3`.

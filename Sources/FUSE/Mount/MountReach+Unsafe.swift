@@ -46,7 +46,7 @@ extension MountCalls {
         var statistics = statvfs()
         // By a process of its own, which costs as much as the memory of this one is large: only where a server is to be asked.
         // Safe: a string lent for the calls, and a structure that is filled within one.
-        _ = try unsafe isOnFUSE(path) ? call(clinux_statfs_within(path, 10_000)) : call(statvfs(path, &statistics))
+        _ = try unsafe isOnFUSE(path) ? SystemCall.result(clinux_statfs_within(path, 10_000)) : SystemCall.result(statvfs(path, &statistics))
     }
 
     /// Whether a path is on a FUSE mount, as far as can be told without asking one.

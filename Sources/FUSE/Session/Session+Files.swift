@@ -152,7 +152,7 @@ extension OpenRequest {
 }
 
 extension FileLock {
-    init(_ lock: FUSEWire.FileLock) throws(Errno) {
+    init(_ lock: FuseFileLock) throws(Errno) {
         guard let kind = Kind(rawValue: Int32(truncatingIfNeeded: lock.type)), lock.start <= lock.end, lock.end <= Int64.max else {
             throw .invalidArgument
         }

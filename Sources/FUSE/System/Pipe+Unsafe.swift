@@ -8,6 +8,6 @@ import SystemPackage
 func makePipe() throws(Errno) -> (readEnd: FileDescriptor, writeEnd: FileDescriptor) {
     var ends: [Int32] = [-1, -1]
     // Safe: the kernel writes the two numbers within the call.
-    _ = try unsafe call(clinux_pipe(&ends))
+    _ = try unsafe SystemCall.result(clinux_pipe(&ends))
     return (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
 }

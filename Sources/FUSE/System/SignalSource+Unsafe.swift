@@ -13,7 +13,7 @@ struct SignalSource: ~Copyable {
     init(_ signals: [Int32]) throws(Errno) {
         let set = signals.reduce(0 as UInt64) { $0 | 1 << UInt64($1 - 1) }
         // A thread's mask and its descriptor come as a pair: the descriptor first, as it alone can fail for good reasons.
-        descriptor = FileDescriptor(rawValue: try call(clinux_signalfd(set)))
+        descriptor = FileDescriptor(rawValue: try SystemCall.result(clinux_signalfd(set)))
         var previous: UInt64 = 0
         // Safe: both words are used within the call, which fails for bad arguments alone.
         unsafe clinux_sigprocmask(CInt(CLINUX_SIG_BLOCK), set, &previous)

@@ -8,7 +8,7 @@ func makeSocketPair() throws(Errno) -> (FileDescriptor, FileDescriptor) {
     var ends: [Int32] = [-1, -1]
     let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
     // Safe: two numbers are written within the call.
-    _ = try unsafe call(socketpair(AF_UNIX, type, 0, &ends))
+    _ = try unsafe SystemCall.result(socketpair(AF_UNIX, type, 0, &ends))
     return (FileDescriptor(rawValue: ends[0]), FileDescriptor(rawValue: ends[1]))
 }
 
@@ -31,7 +31,7 @@ func receiveDescriptor(from socket: FileDescriptor) throws(Errno) -> FileDescrip
             }
         }
     }
-    _ = try call(received)
+    _ = try SystemCall.result(received)
     let isDescriptor = control[0] >= 20 && control[1] == UInt64(SCM_RIGHTS) << 32 | UInt64(SOL_SOCKET)
     guard received == 1, isDescriptor else { throw .protocolError }
     return FileDescriptor(rawValue: Int32(truncatingIfNeeded: control[2]))

@@ -40,7 +40,7 @@ public final class KernelBackings: Sendable {
     private let mount: FileDescriptor?
     private let shared = SharedFaults()
     /// The table, from when passthrough is negotiated.
-    private let table = Locked<BackingMap<HeldFile>?>(nil)
+    private let table = Locked<BackingFileMap<HeldFile>?>(nil)
 
     /// `mount`: ``KernelOptions/backingMount``.
     public init(_ kernel: BackingKernel, mount: FileDescriptor? = nil) {
@@ -77,7 +77,7 @@ public final class KernelBackings: Sendable {
             }
             return unsafe refused ? nil : system.allocate(purpose, byteCount)
         }
-        guard let map = try? BackingMap<HeldFile>(configuration) else { return false }
+        guard let map = try? BackingFileMap<HeldFile>(configuration) else { return false }
         table.withLock { $0 = map }
         return true
     }
@@ -146,7 +146,7 @@ public final class KernelBackings: Sendable {
         return table.withLock { $0 }?.lookup(id)
     }
 
-    private func permitted() throws(Errno) -> BackingMap<HeldFile> {
+    private func permitted() throws(Errno) -> BackingFileMap<HeldFile> {
         guard shared.current.isPrivileged, let map = table.withLock({ $0 }) else { throw .notPermitted }
         return map
     }
@@ -164,7 +164,7 @@ public final class KernelBackings: Sendable {
     }
 
     /// One of the candidates that are to be found taken. The checks before that one come first here too.
-    private func takeCandidate(in map: BackingMap<HeldFile>) throws(Errno) {
+    private func takeCandidate(in map: BackingFileMap<HeldFile>) throws(Errno) {
         guard shared.current.takenCandidates > 0 else { return }
         if shared.update({ BackingFaults.takes(&$0.refusedEntries) }) { throw .noMemory }
         guard map.hasFreeID else { throw .noSpace }

@@ -78,7 +78,7 @@ final class BackingHold {
 }
 
 /// The inodes by node.
-struct InodeTable {
+struct KernelInodes {
     private struct Entry { weak var inode: KernelInode? }
 
     private var entries: [UInt64: Entry] = [:]

@@ -37,7 +37,7 @@ public final class SimulatedKernel: Transport, @unchecked Sendable {
     var isOver = false
     /// The clock that timeouts are measured by, in nanoseconds.
     var now: UInt64 = 1_000_000_000
-    var inodes = InodeTable()
+    var inodes = KernelInodes()
     var root: KernelName?
     /// Keeps names that nobody uses at the moment.
     var nameCache: [ObjectIdentifier: KernelName] = [:]
@@ -68,7 +68,7 @@ public final class SimulatedKernel: Transport, @unchecked Sendable {
 
     public func makeChannel() throws(Errno) -> any Channel { SimulatedChannel(self) }
 
-    public func openBacking(_ map: FUSEWire.BackingMap) throws(Errno) -> BackingID {
+    public func openBacking(_ map: BackingMap) throws(Errno) -> BackingID {
         if let fault = monitor.within({ fault(.backingOpen) }) { throw fault }
         let request = BackingOpenRequest(descriptor: map.fd, flags: map.flags, id: map.id)
         return BackingID(rawValue: Int32(truncatingIfNeeded: try backings.open(request).rawValue))

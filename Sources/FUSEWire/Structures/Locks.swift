@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /// A POSIX lock's range. In C: `struct fuse_file_lock`.
-public struct FileLock: WireStruct {
+public struct FuseFileLock: WireStruct {
     public var start: UInt64
     /// The last byte, inclusive; INT64_MAX for the end of the file, wherever it is.
     public var end: UInt64
@@ -24,14 +24,14 @@ public struct LkIn: WireStruct {
     public var fh: UInt64
     /// Who asks: a number that means nothing else.
     public var owner: UInt64
-    public var lk: FileLock
+    public var lk: FuseFileLock
     /// `LockFlags`.
     public var lk_flags: UInt32
     public var padding: UInt32
 
     @inlinable
     public init(
-        fh: UInt64 = 0, owner: UInt64 = 0, lk: FileLock = FileLock(), lk_flags: UInt32 = 0, padding: UInt32 = 0
+        fh: UInt64 = 0, owner: UInt64 = 0, lk: FuseFileLock = FuseFileLock(), lk_flags: UInt32 = 0, padding: UInt32 = 0
     ) {
         self.fh = fh
         self.owner = owner
@@ -43,10 +43,10 @@ public struct LkIn: WireStruct {
 
 /// The answer to GETLK: a lock in the way, or F_UNLCK. In C: `struct fuse_lk_out`.
 public struct LkOut: WireStruct {
-    public var lk: FileLock
+    public var lk: FuseFileLock
 
     @inlinable
-    public init(lk: FileLock = FileLock()) {
+    public init(lk: FuseFileLock = FuseFileLock()) {
         self.lk = lk
     }
 }

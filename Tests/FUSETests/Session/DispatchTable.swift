@@ -167,19 +167,19 @@ struct Dispatched: CustomTestStringConvertible {
         // Names of attributes are not names of entries.
         Dispatched(.removexattr, [], "user./..".withNUL, call: "removexattr user./.. of 7"),
         Dispatched(
-            .getlk, bytes(LkIn(fh: 5, owner: 6, lk: FUSEWire.FileLock(start: 7, end: 8, type: 1, pid: 9))),
+            .getlk, bytes(LkIn(fh: 5, owner: 6, lk: FuseFileLock(start: 7, end: 8, type: 1, pid: 9))),
             call: "getlk 7#5 write 7-8 by 9 owner 6",
-            body: bytes(LkOut(lk: FUSEWire.FileLock(start: 1, end: 2, type: 0, pid: 3)))),
+            body: bytes(LkOut(lk: FuseFileLock(start: 1, end: 2, type: 0, pid: 3)))),
         // Nothing in the way.
         Dispatched(
-            .getlk, bytes(LkIn(fh: 5, owner: 6, lk: FUSEWire.FileLock(start: 7, end: 8, type: 0, pid: 9))),
+            .getlk, bytes(LkIn(fh: 5, owner: 6, lk: FuseFileLock(start: 7, end: 8, type: 0, pid: 9))),
             call: "getlk 7#5 read 7-8 by 9 owner 6",
-            body: bytes(LkOut(lk: FUSEWire.FileLock(type: 2)))),
+            body: bytes(LkOut(lk: FuseFileLock(type: 2)))),
         Dispatched(
-            .setlk, bytes(LkIn(fh: 5, owner: 6, lk: FUSEWire.FileLock(end: 8, type: 2), lk_flags: 1)),
+            .setlk, bytes(LkIn(fh: 5, owner: 6, lk: FuseFileLock(end: 8, type: 2), lk_flags: 1)),
             call: "setlk 7#5 unlock 0-8 by 0 owner 6 wait false flock true"),
         Dispatched(
-            .setlkw, bytes(LkIn(fh: 5, owner: 6, lk: FUSEWire.FileLock(end: 8, type: 1))),
+            .setlkw, bytes(LkIn(fh: 5, owner: 6, lk: FuseFileLock(end: 8, type: 1))),
             call: "setlk 7#5 write 0-8 by 0 owner 6 wait true flock false"),
     ]
 

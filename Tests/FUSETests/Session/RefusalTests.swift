@@ -173,7 +173,7 @@ struct BareFS: FileSystem {
         let fileSystem = RecordingFS()
         let stepped = try Stepped(fileSystem)
         for opcode in [Opcode.getlk, .setlk, .setlkw] {
-            let message = request(opcode, structure: bytes(LkIn(lk: FUSEWire.FileLock(type: type))))
+            let message = request(opcode, structure: bytes(LkIn(lk: FuseFileLock(type: type))))
             #expect(try stepped.exchange(message)?.error == .invalidArgument)
         }
         #expect(fileSystem.takeCalls() == [])

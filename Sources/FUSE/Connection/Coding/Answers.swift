@@ -48,11 +48,11 @@ extension LkOut {
     /// A lock that is in the way of another; nil where there is none.
     init(found: FileLock?) throws(Errno) {
         guard let found else {
-            self.init(lk: FUSEWire.FileLock(type: UInt32(FileLock.Kind.unlock.rawValue)))
+            self.init(lk: FuseFileLock(type: UInt32(FileLock.Kind.unlock.rawValue)))
             return
         }
         guard found.start <= found.end, found.end <= Int64.max else { throw Errno(.lock) }
-        self.init(lk: FUSEWire.FileLock(
+        self.init(lk: FuseFileLock(
             start: found.start, end: found.end, type: UInt32(found.kind.rawValue), pid: UInt32(bitPattern: found.process)))
     }
 }

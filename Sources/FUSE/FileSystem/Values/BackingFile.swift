@@ -33,8 +33,11 @@ public struct BackingFile: ~Copyable, Sendable {
         end = .close
     }
 
-    /// For a descriptor that somebody else counts the users of: he is told.
-    /// - Parameter token: what he is told.
+    /// For a descriptor whose users somebody else counts.
+    /// - Parameters:
+    ///   - descriptor: the file.
+    ///   - owner: is told when the file is needed no longer.
+    ///   - token: what the owner is told with it.
     public init(_ descriptor: FileDescriptor, owner: any BackingFileOwner, token: UInt64) {
         self.descriptor = descriptor
         end = .toOwner(owner, token: token)

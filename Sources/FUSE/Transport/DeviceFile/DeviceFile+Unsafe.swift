@@ -10,7 +10,7 @@ extension DeviceFile {
     /// the node has no driver.
     public static func open() throws(Errno) -> FileDescriptor {
         // Safe: a literal, NUL-terminated.
-        try FileDescriptor(rawValue: unsafe call(clinux_openat(Int32(CLINUX_AT_FDCWD), "/dev/fuse", 2 | Int32(CLINUX_O_CLOEXEC), 0)))
+        try FileDescriptor(rawValue: unsafe SystemCall.result(clinux_openat(Int32(CLINUX_AT_FDCWD), "/dev/fuse", 2 | Int32(CLINUX_O_CLOEXEC), 0)))
     }
 
     /// Whether the connection lives: it is neither unmounted nor aborted. Source: `fuse_dev_poll` in Linux.
@@ -28,13 +28,13 @@ extension DeviceFile {
     func cloneConnection(to clone: FileDescriptor) throws(Errno) {
         var source = UInt32(bitPattern: descriptor.rawValue)
         // Safe: the kernel reads the four bytes within the call.
-        _ = try unsafe call(clinux_ioctl(clone.rawValue, DeviceIoctl.clone, &source))
+        _ = try unsafe SystemCall.result(clinux_ioctl(clone.rawValue, DeviceIoctl.clone, &source))
     }
 
     public func openBacking(_ map: BackingMap) throws(Errno) -> BackingID {
         var map = map
         // Safe: the kernel reads the 16 bytes within the call.
-        return BackingID(rawValue: try unsafe call(clinux_ioctl(descriptor.rawValue, DeviceIoctl.backingOpen, &map)))
+        return BackingID(rawValue: try unsafe SystemCall.result(clinux_ioctl(descriptor.rawValue, DeviceIoctl.backingOpen, &map)))
     }
 
     public func notify(_ code: NotifyCode, _ body: RawSpan) throws(Errno) {
@@ -44,7 +44,7 @@ extension DeviceFile {
     public func closeBacking(_ id: BackingID) throws(Errno) {
         var id = UInt32(bitPattern: id.rawValue)
         // Safe: the kernel reads the four bytes within the call.
-        _ = try unsafe call(clinux_ioctl(descriptor.rawValue, DeviceIoctl.backingClose, &id))
+        _ = try unsafe SystemCall.result(clinux_ioctl(descriptor.rawValue, DeviceIoctl.backingClose, &id))
     }
 }
 

@@ -46,7 +46,7 @@ import SystemPackage
             CLINUX_IORING_SETUP_R_DISABLED | CLINUX_IORING_SETUP_SUBMIT_ALL | CLINUX_IORING_SETUP_SQE128
                 | CLINUX_IORING_SETUP_SINGLE_ISSUER | CLINUX_IORING_SETUP_DEFER_TASKRUN | CLINUX_IORING_SETUP_NO_SQARRAY)
         // Safe: the kernel fills in the structure within the call.
-        let descriptor = FileDescriptor(rawValue: try unsafe call(clinux_io_uring_setup(entries, &parameters)))
+        let descriptor = FileDescriptor(rawValue: try unsafe SystemCall.result(clinux_io_uring_setup(entries, &parameters)))
         self.descriptor = descriptor
         self.parameters = parameters
         let size = Int(parameters.cq.cqes) + Int(parameters.cq_entries) * MemoryLayout<clinux_io_uring_cqe>.stride
@@ -67,7 +67,7 @@ import SystemPackage
         }
         var number = file.rawValue
         // Safe: the kernel reads the number within the call. All is there now, and deinit gives it back where this fails.
-        _ = try unsafe call(clinux_io_uring_register(descriptor.rawValue, UInt32(CLINUX_IORING_REGISTER_FILES), &number, 1))
+        _ = try unsafe SystemCall.result(clinux_io_uring_register(descriptor.rawValue, UInt32(CLINUX_IORING_REGISTER_FILES), &number, 1))
     }
 
     deinit {
@@ -89,7 +89,7 @@ import SystemPackage
     /// The calling thread is the one that it belongs to from now on.
     func enable() throws(Errno) {
         guard let descriptor, !isEnabled else { return }
-        _ = try call(clinux_io_uring_register(descriptor.rawValue, UInt32(CLINUX_IORING_REGISTER_ENABLE_RINGS), nil, 0))
+        _ = try SystemCall.result(clinux_io_uring_register(descriptor.rawValue, UInt32(CLINUX_IORING_REGISTER_ENABLE_RINGS), nil, 0))
         isEnabled = true
         // struct io_uring_rsrc_update: where (any), and what.
         var update: InlineArray<2, UInt64> = [UInt64(UInt32.max), UInt64(UInt32(bitPattern: descriptor.rawValue))]

@@ -31,7 +31,7 @@ import SystemPackage
     private static let entries: UInt32 = 64
 
     init() throws(Errno) {
-        event = FileDescriptor(rawValue: try call(clinux_eventfd()))
+        event = FileDescriptor(rawValue: try SystemCall.result(clinux_eventfd()))
         // Safe: freed in deinit.
         unsafe count = .allocate(capacity: 1)
         unsafe count.initialize(to: 0)

@@ -192,7 +192,7 @@ extension TraceLine {
         if flags.contains(valid) { put("lock_owner", owner) }
     }
 
-    mutating func put(_ lock: FUSEWire.FileLock) {
+    mutating func put(_ lock: FuseFileLock) {
         put("type", bits: lock.type, .lock)
         put("start", lock.start)
         put("end", lock.end)

@@ -9,7 +9,7 @@ import Testing
     let ledger = Ledger()
 
     @Test func aPayloadIsFoundUnderItsID() throws {
-        let map = try BackingMap<Payload>()
+        let map = try BackingFileMap<Payload>()
         #expect(try map.insert(Payload(10, in: ledger)) == 1)
         #expect(try map.insert(Payload(20, in: ledger), as: .server(77)) == 77)
         #expect(map.number(1) == 10)
@@ -21,7 +21,7 @@ import Testing
     @Test func everyRefusalLeavesThePayloadWithItsOwner() throws {
         var configuration = MapConfiguration()
         configuration.limit = 2
-        let map = try BackingMap<Payload>(configuration)
+        let map = try BackingFileMap<Payload>(configuration)
         _ = try map.insert(Payload(1, in: ledger), as: .server(1))
         var payload: Payload? = Payload(2, in: ledger)
         func refusal(_ choice: IDChoice) -> InsertionRefusal? {
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test func aRefusedPayloadThatNobodyKeepsEnds() throws {
-        let map = try BackingMap<Payload>()
+        let map = try BackingFileMap<Payload>()
         _ = try map.insert(Payload(1, in: ledger), as: .server(5))
         #expect(throws: InsertionRefusal.exists) { try map.insert(Payload(2, in: ledger), as: .server(5)) }
         #expect(ledger.ended(2) == 1)
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test func aPayloadEndsWithItsLastReferenceAndAtOnce() throws {
-        let map = try BackingMap<Payload>()
+        let map = try BackingFileMap<Payload>()
         let id = try map.insert(Payload(1, in: ledger))
         do {
             let open = try map.open(id)
@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test func aReferenceOutlivesTheMapThatNobodyElseHas() throws {
-        var map: BackingMap<Payload>? = try BackingMap<Payload>()
+        var map: BackingFileMap<Payload>? = try BackingFileMap<Payload>()
         _ = try map!.insert(Payload(1, in: ledger))
         _ = try map!.insert(Payload(2, in: ledger))
         do {
@@ -92,7 +92,7 @@ import Testing
         do {
             var configuration = MapConfiguration()
             configuration.memory = memory.memory
-            let map = try BackingMap<Payload>(configuration)
+            let map = try BackingFileMap<Payload>(configuration)
             for number in 1...3000 { _ = try map.insert(Payload(number, in: ledger)) }
             for number in 1...1000 { _ = map.remove(EntryID(UInt64(number * 3))!) }
             #expect(ledger.alive == 2000)
@@ -106,7 +106,7 @@ import Testing
         let memory = TestMemory(pages: 0)
         var configuration = MapConfiguration()
         configuration.memory = memory.memory
-        let map = try BackingMap<Payload>(configuration)
+        let map = try BackingFileMap<Payload>(configuration)
         memory.refuse([.entry])
         #expect(throws: InsertionRefusal.noMemory) { try map.insert(Payload(1, in: ledger)) }
         memory.refuse([.segment])
@@ -118,21 +118,21 @@ import Testing
         memory.refuse([])
         #expect(try map.insert(&payload) == 257)
         memory.refuse([.table])
-        #expect(throws: InsertionRefusal.noMemory) { try BackingMap<Payload>(configuration) }
+        #expect(throws: InsertionRefusal.noMemory) { try BackingFileMap<Payload>(configuration) }
     }
 
     /// Payloads of other sizes and alignments, references to objects among them.
     @Test func anyPayload() throws {
-        let texts = try BackingMap<String>()
+        let texts = try BackingFileMap<String>()
         let text = String(repeating: "a long string, on the heap. ", count: 3)
         #expect(try texts.insert(text) == 1)
         #expect(texts.lookup(1)?.payload == text)
 
-        let wide = try BackingMap<SIMD2<Double>>()
+        let wide = try BackingFileMap<SIMD2<Double>>()
         #expect(try wide.insert(SIMD2(1, 2)) == 1)
         #expect(wide.lookup(1)?.payload == SIMD2(1, 2))
 
-        let nothing = try BackingMap<Void>()
+        let nothing = try BackingFileMap<Void>()
         #expect(try nothing.insert(()) == 1)
         #expect(nothing.removes(1))
         #expect(!nothing.finds(1))
@@ -141,7 +141,7 @@ import Testing
     @Test func wrapAndFull() throws {
         var configuration = MapConfiguration()
         configuration.firstID = .maxNarrow
-        let map = try BackingMap<Int>(configuration)
+        let map = try BackingFileMap<Int>(configuration)
         #expect(try map.insert(1) == .maxNarrow)
         #expect(try map.insert(2) == 1)
         map.set(limit: 2)

@@ -9,7 +9,7 @@ public import BackingTable
 /// payload is kept alive by references: the map's own, until its id is removed, and those that `lookup` and `remove`
 /// return. It ends with the last, on the thread that drops it. Its entry's memory is handed back later, when no lookup can
 /// be standing on it (`garbageCount`); what that promises is told in `Configuration.maximumGarbage`.
-public final class BackingMap<Payload: ~Copyable & Sendable>: Sendable {
+public final class BackingFileMap<Payload: ~Copyable & Sendable>: Sendable {
     @usableFromInline let table: BackingTable<UserHost<Payload>>
     @usableFromInline let first: SegmentPointer
     @usableFromInline let maximumGarbage: Int
@@ -50,7 +50,7 @@ public final class BackingMap<Payload: ~Copyable & Sendable>: Sendable {
         _ payload: inout Payload?, as choice: IDChoice = .next
     ) throws(InsertionRefusal) -> EntryID {
         guard hasRoomForGarbage(), let entry = table.host.allocateEntry() else { throw .noMemory }
-        guard let taken = payload.take() else { preconditionFailure("BackingMap.insert: no payload") }
+        guard let taken = payload.take() else { preconditionFailure("BackingFileMap.insert: no payload") }
         table.host.fill(entry, with: taken)
         let refusal: InsertionRefusal
         switch table.insert(entry, as: choice) {
