@@ -31,11 +31,9 @@ struct Tracing {
         }
     }
 
-    /// Requests that come to a server while something is done, by operation. FORGET has no event.
-    func requests(of subject: Subject, _ body: () throws -> Void) throws -> [String: Int] {
-        let event = "\(requestInstance)/events/fuse/fuse_request_send"
-        try Tracing.write("connection == \(subject.connection())", "\(event)/filter")
-        try Tracing.clear(requestInstance)
+    /// Records an event anew while something is done, until the server has nothing left to do.
+    private func record(_ event: String, in instance: String, of subject: Subject, _ body: () throws -> Void) throws {
+        try Tracing.clear(instance)
         try Tracing.write("1", "\(event)/enable")
         do {
             try body()
@@ -45,6 +43,13 @@ struct Tracing {
         }
         subject.waitUntilIdle()
         try Tracing.write("0", "\(event)/enable")
+    }
+
+    /// Requests that come to a server while something is done, by operation. FORGET has no event.
+    func requests(of subject: Subject, _ body: () throws -> Void) throws -> [String: Int] {
+        let event = "\(requestInstance)/events/fuse/fuse_request_send"
+        try Tracing.write("connection == \(subject.connection())", "\(event)/filter")
+        try record(event, in: requestInstance, of: subject, body)
         guard try Tracing.total(requestInstance, ["overrun", "dropped events"]) == 0 else {
             throw Failed(description: "the trace's buffer is too small for the requests of \(subject.variant.title)")
         }
@@ -67,16 +72,7 @@ struct Tracing {
     func systemCalls(of subject: Subject, _ body: () throws -> Void) throws -> Int {
         let event = "\(callInstance)/events/raw_syscalls/sys_enter"
         try Tracing.write(subject.threads().joined(separator: " "), "\(callInstance)/set_event_pid")
-        try Tracing.clear(callInstance)
-        try Tracing.write("1", "\(event)/enable")
-        do {
-            try body()
-        } catch {
-            try? Tracing.write("0", "\(event)/enable")
-            throw error
-        }
-        subject.waitUntilIdle()
-        try Tracing.write("0", "\(event)/enable")
+        try record(event, in: callInstance, of: subject, body)
         return try Tracing.total(callInstance, ["entries", "overrun"])
     }
 

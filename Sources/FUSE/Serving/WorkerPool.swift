@@ -3,19 +3,20 @@
 // The threads that serve a session.
 //
 // Handlers are synchronous, and may block for long: a thread inside one serves nobody else. So the pool keeps at least
-// one thread waiting for the requests of each of the transport's queues: whoever takes a request and leaves nobody waiting starts another one first, up to a
-// bound. When many wait, one that has finished goes home; its channel is parked for the next one, as cloning a descriptor
+// one thread waiting for the requests of each of the transport's queues: whoever takes a request and leaves nobody waiting
+// starts another one first, up to a bound. When many wait, one that has finished ends; its channel is
+// parked for the next one, as cloning a descriptor
 // costs more than a thread. Some are, without memory; those of a busy time beyond them go.
 //
 // Life cycle: `start` makes the first workers. A worker lives until the connection is over or until there are too many
 // waiting. The last one to leave at the end of the connection stops the filesystem, and closes the pipe that `wait` and
 // the signal loop watch.
 //
-// Shared state: `waiting` counts, for each queue, threads inside `receive` or on their way there: one that was just started counts, or a
-// busy machine, where it takes a while to get a processor, would start one for each request until then. It is a hint
-// for growing and shrinking and orders nothing, so it is relaxed: read too low it makes a thread too many, which goes
-// home again; it is never read too high for good, as every worker counts itself out before it handles a request. `state` is behind a mutex that is taken when a worker
-// comes or goes, never for a request; no system call is made under it.
+// Shared state: `waiting` counts, for each queue, threads inside `receive` or on their way there: one that was just started
+// counts, or a busy machine, where it takes a while to get a processor, would start one for each request until then. It is a
+// hint for growing and shrinking and orders nothing, so it is relaxed: read too low it makes a thread too many, which ends
+// again; it is never read too high for good, as every worker counts itself out before it handles a request. `state` is behind
+// a mutex that is taken when a worker comes or goes, never for a request; no system call is made under it.
 
 import Logging
 import Synchronization
